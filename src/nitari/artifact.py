@@ -1,0 +1,247 @@
+"""Artifacts: directories with a manifest, written aside, published by rename, and verified when opened."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nitari.errors import ArtifactError, DamagedArtifactError
+
+MANIFEST = "manifest.json"
+FORMAT_VERSIONS = {
+    "catalog": 1,
+    "thumbnails": 1,
+    "encoder": 1,
+    "embeddings": 1,
+    "index": 1,
+    "evaluation": 1,
+    "release": 1,
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact says of itself. ``parents`` maps a role to {kind, id, digest}; ``files`` a path to {sha256, size}."""
+
+    kind: str
+    id: str
+    format_version: int
+    created: str
+    counts: dict[str, int] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parents: dict[str, dict[str, str]] = field(default_factory=dict)
+    mlflow_run: str | None = None
+
+    def to_json(self) -> str:
+        return json.dumps(self.__dict__, indent=1, sort_keys=True, ensure_ascii=False)
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the whole manifest, and through its checksums over every file."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published, immutable directory."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def id(self) -> str:
+        return self.manifest.id
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """What a child pins in its ``parents``."""
+        return {"kind": self.manifest.kind, "id": self.id, "digest": self.manifest.digest}
+
+    def file(self, name: str, *, full: bool = False) -> Path:
+        """The path of one verified file. ``full`` rehashes even when size and mtime are as when last verified.
+
+        Native code never gets bytes that were not hashed in full.
+        """
+        self.verify([name], full=full)
+        return self.path / name
+
+    def verify(self, names: Iterable[str] | None = None, *, full: bool = False) -> None:
+        """Raise DamagedArtifactError unless the named files (default: all) match the manifest."""
+        stamps = {} if full else _read_stamps(self)
+        fresh = dict(stamps)
+        for name in self.manifest.files if names is None else names:
+            entry = self.manifest.files.get(name)
+            if entry is None:
+                raise ArtifactError(f"{self._label()} has no file '{name}'. Build it again: {self._remedy()}")
+            path = self.path / name
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                raise DamagedArtifactError(f"{self._label()} lacks its file '{name}'. {self._remedy()}") from None
+            stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+            if stamps.get(name) == stamp:
+                continue
+            found = "" if stat.st_size != entry["size"] else sha256_of(path)
+            if found != entry["sha256"]:
+                fact = (
+                    f"{stat.st_size} bytes, not {entry['size']}"
+                    if not found
+                    else f"sha256 {found[:12]}…, not {entry['sha256'][:12]}…"
+                )
+                raise DamagedArtifactError(
+                    f"{self._label()} is damaged: '{name}' has {fact}. It was not loaded. {self._remedy()}"
+                )
+            fresh[name] = stamp
+        if fresh != stamps:
+            _write_stamps(self, fresh)
+
+    def expect_parent(self, role: str, parent: Artifact) -> None:
+        """Raise ArtifactError unless this artifact was made from exactly ``parent``."""
+        pinned = self.manifest.parents.get(role)
+        if pinned is None or pinned["digest"] != parent.manifest.digest:
+            was = pinned["id"] if pinned else "none"
+            raise ArtifactError(f"{self._label()} was made from {role} {was}, not {parent.id}. {self._remedy()}")
+
+    def _label(self) -> str:
+        return f"{self.manifest.kind} '{'/'.join(self.path.parts[-2:])}'"
+
+    def _remedy(self) -> str:
+        job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit", "embeddings": "extract"}
+        name = job.get(self.manifest.kind, "evaluate" if self.manifest.kind == "evaluation" else "build")
+        return f"Renew it with: nitari {name} collection=…"
+
+
+def new_id() -> str:
+    """Ids sort by time: 20261124T133205-3f2a1c."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:18] + f"-{secrets.token_hex(3)}"
+
+
+def publish(
+    work: Path,
+    destination: Path,
+    kind: str,
+    *,
+    parents: Mapping[str, Artifact] | None = None,
+    counts: Mapping[str, int] | None = None,
+    config: Mapping[str, Any] | None = None,
+    info: Mapping[str, Any] | None = None,
+    mlflow_run: str | None = None,
+) -> Artifact:
+    """Checksum everything under ``work``, write its manifest, fsync, and rename it to ``destination``/<id>.
+
+    ``work`` must be on the same file system. Killed before the rename, nothing was published.
+    """
+    (work / MANIFEST).unlink(missing_ok=True)
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted(p for p in work.rglob("*") if p.is_file()):
+        files[path.relative_to(work).as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
+        sync(path)
+    manifest = Manifest(
+        kind=kind,
+        id=new_id(),
+        format_version=FORMAT_VERSIONS[kind],
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        counts=dict(counts or {}),
+        config=json.loads(json.dumps(dict(config or {}))),
+        info=json.loads(json.dumps(dict(info or {}))),
+        files=files,
+        parents={role: parent.reference for role, parent in (parents or {}).items()},
+        mlflow_run=mlflow_run,
+    )
+    write_atomic(work / MANIFEST, manifest.to_json())
+    for folder in [p for p in work.rglob("*") if p.is_dir()] + [work]:
+        sync(folder)
+    destination.mkdir(parents=True, exist_ok=True)
+    final = destination / manifest.id
+    work.rename(final)
+    sync(destination)
+    artifact = Artifact(final, manifest)
+    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in files for s in [(final / name).stat()]}
+    _write_stamps(artifact, stamps)
+    return artifact
+
+
+def open_artifact(path: Path, kind: str) -> Artifact:
+    """Read and check a manifest. Files are verified as they are asked for, or all at once by ``verify``."""
+    try:
+        values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(**values)
+    except FileNotFoundError:
+        raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: nitari show collection=…") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise DamagedArtifactError(
+            f"The manifest of '{path}' cannot be read: {error}. Remove the directory and run its job again"
+        ) from None
+    if manifest.kind != kind:
+        raise ArtifactError(f"'{path}' is of kind '{manifest.kind}', not '{kind}'")
+    known = FORMAT_VERSIONS[kind]
+    if manifest.format_version != known:
+        raise ArtifactError(
+            f"'{path}' has {kind} format {manifest.format_version}, this nitari reads {known}. "
+            "Open it with the version that wrote it, or build it again"
+        )
+    if manifest.id != path.name:
+        raise DamagedArtifactError(f"'{path}' says its id is '{manifest.id}'. An artifact may be moved, not renamed")
+    return Artifact(path, manifest)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write aside, fsync, rename: a reader sees the old text or the new one, never half."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def link_or_copy(source: Path, destination: Path) -> None:
+    """Share an immutable file between artifacts: a hard link, or a copy where the file system has none."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)
+
+
+def _stamp_file(artifact: Artifact) -> Path:
+    return artifact.path.with_name(f".{artifact.id}.verified")
+
+
+def _read_stamps(artifact: Artifact) -> dict[str, list[int]]:
+    try:
+        stored = json.loads(_stamp_file(artifact).read_text())
+    except (OSError, ValueError):
+        return {}
+    return dict(stored["files"]) if stored.get("digest") == artifact.manifest.digest else {}
+
+
+def _write_stamps(artifact: Artifact, stamps: Mapping[str, list[int]]) -> None:
+    try:
+        write_atomic(_stamp_file(artifact), json.dumps({"digest": artifact.manifest.digest, "files": dict(stamps)}))
+    except OSError:  # a read-only store is verified again each time
+        return

@@ -1,0 +1,196 @@
+"""The catalog: a Parquet table with one row an item. Ready rows come first, so that row i has vector i."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nitari import filters
+from nitari.artifact import Artifact
+from nitari.errors import FilterError, QueryError
+from nitari.filters import Filter, Selection
+
+FILE = "catalog.parquet"
+
+# Written by ingest. `fingerprint` is what tells a changed original without reading it.
+SCHEMA = pa.schema(
+    [
+        ("item_id", pa.string()),
+        ("source", pa.string()),
+        ("file_name", pa.string()),
+        ("location", pa.string()),
+        ("offset", pa.int64()),  # -1: the whole file
+        ("size_bytes", pa.int64()),
+        ("fingerprint", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("md5", pa.string()),
+        ("sha256", pa.string()),
+        ("format", pa.string()),
+        ("mode", pa.string()),
+        ("width", pa.int32()),  # upright
+        ("height", pa.int32()),
+        ("frames", pa.int32()),
+        ("orientation", pa.int8()),  # EXIF, 1 to 8; 1 where there is none
+    ]
+)
+READY, UNREADABLE, GONE = "ready", "unreadable", "gone"
+STATUSES = (READY, UNREADABLE, GONE)
+
+
+class Catalog:
+    """One version of a collection's table, read column by column as asked for."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
+        self._columns: dict[str, pa.ChunkedArray] = {}
+        self.n_items = self._file.metadata.num_rows
+        self.n_ready = artifact.manifest.counts[READY]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self._file.schema_arrow
+
+    @property
+    def attributes(self) -> list[str]:
+        """Columns that the user or an annotator added."""
+        return [name for name in self.schema.names if name not in SCHEMA.names]
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """(n_items,) values; raises QueryError on an unknown column."""
+        if name not in self._columns:
+            if name not in self.schema.names:
+                raise QueryError(f"The catalog has no column '{name}'. It has: {', '.join(self.schema.names)}")
+            self._columns[name] = self._file.read([name]).column(0)
+        return self._columns[name]
+
+    def ready(self, name: str) -> pa.ChunkedArray:
+        """(n_ready,) values of a column, row-aligned with every embedding."""
+        return self.column(name)[: self.n_ready]
+
+    def records(self, rows: Iterable[int], names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Rows as dictionaries, in the order asked for."""
+        names = list(names if names is not None else self.schema.names)
+        index = pa.array([int(row) for row in rows], pa.int64())
+        columns = [self.column(name).take(index).to_pylist() for name in names]
+        return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+    def row(self, item: str) -> int:
+        """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
+        at = int(np.searchsorted(self._sorted_ids, item.encode())) if item.isascii() else len(self._order)
+        if at < len(self._order) and self._sorted_ids[at] == item.encode():
+            row = int(self._order[at])
+        else:
+            rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
+            if not len(rows):
+                raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
+            if len(rows) > 1:
+                ids = ", ".join(str(self.column("item_id")[int(r)]) for r in rows[:3])
+                raise QueryError(f"{len(rows)} items have the file_name '{item}'. Give one of their ids: {ids}")
+            row = int(rows[0])
+        if row >= self.n_ready:
+            record = self.records([row], ["status", "message"])[0]
+            raise QueryError(
+                f"Item '{item}' is {record['status']}: {record['message'] or 'its original is no longer in the source'}"
+            )
+        return row
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.item_ids, kind="stable")
+
+    @cached_property
+    def _sorted_ids(self) -> np.ndarray:
+        return self.item_ids[self._order]
+
+    @cached_property
+    def item_ids(self) -> np.ndarray:
+        """(n_items,) ASCII bytes."""
+        return self.column("item_id").to_numpy().astype("S16")
+
+    def select(self, where: str | Filter | None, exclude: Iterable[int] = ()) -> Selection | None:
+        """The ready rows that ``where`` admits, ascending; None when nothing is asked for."""
+        excluded = np.fromiter(exclude, np.int64)
+        if where is None or where == "":
+            if not len(excluded):
+                return None
+            mask, node = np.ones(self.n_ready, bool), None
+        else:
+            node = filters.parse(where) if isinstance(where, str) else where
+            mask = self.mask(node, text=where if isinstance(where, str) else None)
+        mask[excluded] = False
+        return Selection(node, np.flatnonzero(mask).astype(np.int64))
+
+    def mask(self, node: Filter, text: str | None = None) -> np.ndarray:
+        """(n_ready,) bool: which ready rows a filter admits. ``text`` is shown in errors."""
+        return self._mask(node, filters.to_text(node) if text is None else text).copy()
+
+    def _mask(self, node: Filter, text: str) -> np.ndarray:
+        if isinstance(node, filters.Not):
+            return ~self._mask(node.part, text)
+        if isinstance(node, filters.And | filters.Or):
+            combine = np.logical_and if isinstance(node, filters.And) else np.logical_or
+            return combine.reduce([self._mask(part, text) for part in node.parts])
+        if node.column not in self.schema.names:
+            known = ", ".join(name for name in self.schema.names)
+            raise FilterError(
+                f"The catalog has no column '{node.column}'. It has: {known}", text, node.position if text else 0
+            )
+        column = self.ready(node.column)
+        if isinstance(node, filters.IsNull):
+            result = pc.is_null(column)
+        elif isinstance(node, filters.Eq):
+            result = pc.equal(column, self._literal(node.value, column.type, node, text))
+        elif isinstance(node, filters.In):
+            wanted = [self._literal(value, column.type, node, text).as_py() for value in node.values]
+            result = pc.is_in(column, value_set=pa.array(wanted, column.type), skip_nulls=True)
+        else:
+            result = self._range(node, column, text)
+        return pc.fill_null(result, False).to_numpy(zero_copy_only=False).astype(bool)
+
+    def _range(self, node: filters.Range, column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+        bounds = []
+        if node.low is not None:
+            compare = pc.greater_equal if node.include_low else pc.greater
+            bounds.append(compare(column, self._literal(node.low, column.type, node, text)))
+        if node.high is not None:
+            compare = pc.less_equal if node.include_high else pc.less
+            bounds.append(compare(column, self._literal(node.high, column.type, node, text)))
+        return bounds[0] if len(bounds) == 1 else pc.and_(*bounds)
+
+    def _literal(
+        self, value: filters.Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str
+    ) -> pa.Scalar:
+        """A value typed as its column; integers meet decimals as floats, so that ``width<99.5`` means what it says."""
+        try:
+            if pa.types.is_integer(kind) and "." in str(value):
+                return pa.scalar(float(value), pa.float64())
+            if pa.types.is_boolean(kind) and str(value).lower() not in ("true", "false"):
+                raise ValueError(value)
+            return pa.scalar(str(value).lower() if isinstance(value, bool) else str(value)).cast(kind)
+        except (pa.ArrowException, ValueError):
+            raise FilterError(
+                f"Column '{node.column}' holds {kind}; '{value}' is not one", text, node.position
+            ) from None
+
+
+def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """Sort rows by status (ready, unreadable, gone), keeping their order within each; returns (table, order)."""
+    status = table.column("status").to_numpy(zero_copy_only=False)
+    rank = np.select([status == READY, status == UNREADABLE], [0, 1], 2)
+    order = np.argsort(rank, kind="stable")
+    return table.take(pa.array(order)), order
+
+
+def counts(table: pa.Table) -> dict[str, int]:
+    """What a catalog's manifest counts: total, and rows by status."""
+    found = {str(v["values"]): int(v["counts"]) for v in pc.value_counts(table.column("status")).to_pylist()}
+    return {"total": table.num_rows, **{status: found.get(status, 0) for status in STATUSES}}

@@ -1,0 +1,150 @@
+"""A collection: one set of pictures under one name, and the directory of everything derived from it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nitari.artifact import Artifact, open_artifact, write_atomic
+from nitari.errors import ArtifactError, ConfigError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_FOLDERS = {
+    "catalog": "catalog",
+    "thumbnails": "thumbnails",
+    "encoder": "encoders",
+    "embeddings": "embeddings",
+    "index": "indexes",
+    "evaluation": "evaluations",
+    "release": "releases",
+}
+_MADE_BY = {
+    "catalog": "ingest",
+    "thumbnails": "ingest",
+    "encoder": "fit",
+    "embeddings": "extract",
+    "index": "build",
+    "evaluation": "evaluate",
+    "release": "build",
+}
+
+
+class Collection:
+    """Finds, opens and follows the artifacts under ``root``/``name``. Creates nothing until something is written."""
+
+    def __init__(self, root: Path | str, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(f"'{name}' cannot name a collection. Use letters, digits, '.', '_' and '-', at most 64")
+        self.name = name
+        self.path = Path(root) / name
+
+    @classmethod
+    def existing(cls, root: Path | str, name: str) -> Collection:
+        """Like the constructor, but raises ArtifactError when nothing was ever ingested under this name."""
+        collection = cls(root, name)
+        if not collection.path.is_dir():
+            known = sorted(p.name for p in Path(root).iterdir() if p.is_dir()) if Path(root).is_dir() else []
+            there = f"There are: {', '.join(known)}" if known else f"'{root}' holds none yet"
+            raise ArtifactError(
+                f"There is no collection '{name}'. {there}. Make it with: nitari ingest collection={name} source.path=…"
+            )
+        return collection
+
+    def folder(self, kind: str, space: str | None = None) -> Path:
+        """Where artifacts of ``kind`` are published; embeddings and indexes have one folder a space."""
+        folder = self.path / _FOLDERS[kind]
+        return folder / space if space else folder
+
+    def ids(self, kind: str, space: str | None = None) -> list[str]:
+        """Published ids, oldest first."""
+        folder = self.folder(kind, space)
+        return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+    def spaces(self, kind: str = "embeddings") -> list[str]:
+        """Names of the spaces that have a published artifact of ``kind``."""
+        folder = self.folder(kind)
+        return sorted(p.name for p in folder.iterdir() if self.ids(kind, p.name)) if folder.is_dir() else []
+
+    def open(self, kind: str, artifact_id: str, space: str | None = None) -> Artifact:
+        return open_artifact(self.folder(kind, space) / artifact_id, kind)
+
+    def find(self, kind: str, space: str | None = None) -> Artifact | None:
+        """The newest published artifact, or None."""
+        ids = self.ids(kind, space)
+        return self.open(kind, ids[-1], space) if ids else None
+
+    def latest(self, kind: str, space: str | None = None) -> Artifact:
+        """The newest published artifact; raises ArtifactError naming the job that makes one."""
+        artifact = self.find(kind, space)
+        if artifact is None:
+            what = f"{kind} of space '{space}'" if space else kind
+            extra = f" extractor={space}" if kind == "embeddings" and space else ""
+            raise ArtifactError(
+                f"Collection '{self.name}' has no {what} yet. Run: nitari {_MADE_BY[kind]} collection={self.name}{extra}"
+            )
+        return artifact
+
+    def parent(self, artifact: Artifact, role: str, space: str | None = None) -> Artifact:
+        """Open what ``artifact`` pins as ``role``, refusing one whose digest is another."""
+        pinned = artifact.manifest.parents.get(role)
+        if pinned is None:
+            raise ArtifactError(f"{artifact.manifest.kind} '{artifact.id}' pins no {role}")
+        parent = self.open(pinned["kind"], pinned["id"], space)
+        artifact.expect_parent(role, parent)
+        return parent
+
+    def work(self, job: str, key: Mapping[str, Any]) -> Path:
+        """A directory for a job's unfinished output, the same for the same ``key``, so that a killed job resumes."""
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()[:16]
+        path = self.path / "work" / f"{job}-{digest}"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def discard(self, work: Path) -> None:
+        shutil.rmtree(work, ignore_errors=True)
+
+    @contextmanager
+    def lock(self, job: str) -> Iterator[None]:
+        """One process at a time may run ``job`` here; a killed one leaves no lock behind."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / f".{job}.lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise ArtifactError(
+                    f"Another '{job}' is at work on collection '{self.name}' (process {file.read().strip()}). Wait for it, or end it"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    @property
+    def current(self) -> str | None:
+        """Id of the release being served, or None."""
+        try:
+            return (self.path / "current").read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def switch(self, release: Artifact) -> None:
+        """Make ``release`` the current one, atomically."""
+        write_atomic(self.path / "current", release.id + "\n")
+
+    def release(self, release_id: str | None = None) -> Artifact:
+        """The named release, or the current one."""
+        chosen = release_id or self.current
+        if chosen is None:
+            raise ArtifactError(
+                f"Collection '{self.name}' has no release yet. Run: nitari build collection={self.name}"
+            )
+        return self.open("release", chosen)

@@ -1,0 +1,49 @@
+"""Embeddings: one space's vectors, row-aligned with the ready rows of one catalog version, memory-mapped."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nitari.artifact import Artifact
+from nitari.errors import DamagedArtifactError
+from nitari.space import Space
+
+FILE = "vectors.npy"
+
+
+class Embeddings:
+    """A published space. ``extractor`` is the specification that makes the same vectors from new pictures."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+        self.space = Space.from_dict(artifact.manifest.info["space"])
+        self.extractor: dict[str, Any] = artifact.manifest.info["extractor"]
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """(n_ready, width), read-only memory map."""
+        vectors = np.load(self.artifact.file(FILE), mmap_mode="r", allow_pickle=False)
+        if vectors.ndim != 2 or vectors.shape[1] != self.space.width or vectors.dtype != self.space.dtype:
+            raise DamagedArtifactError(
+                f"embeddings '{self.space.name}/{self.artifact.id}' holds {vectors.dtype} {vectors.shape}, "
+                f"its space says {self.space.dtype} with {self.space.width} numbers a row"
+            )
+        return vectors
+
+    def __len__(self) -> int:
+        return int(self.artifact.manifest.counts["vectors"])
+
+
+def create(path: Path, n: int, space: Space) -> np.ndarray:
+    """A writable (n, width) memory map of a new ``vectors.npy``; an existing one of the same shape is kept."""
+    file = path / FILE
+    if file.exists():
+        return np.lib.format.open_memmap(file, mode="r+")
+    aside = file.with_suffix(".tmp")
+    np.lib.format.open_memmap(aside, mode="w+", dtype=space.dtype, shape=(n, space.width)).flush()
+    aside.replace(file)
+    return np.lib.format.open_memmap(file, mode="r+")

@@ -1,0 +1,109 @@
+"""A space is one extractor's output: its name, metric, dimension and storage. The only definition of distance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+
+from nitari.errors import ConfigError, QueryError
+
+Metric = Literal["cosine", "l2", "normalized_l2", "hamming"]
+DType = Literal["float32", "float16", "int8", "uint8"]
+
+
+@dataclass(frozen=True)
+class Space:
+    """Vectors that may be compared with each other. In ``hamming``, ``dim`` counts bits, stored (n, dim / 8) uint8."""
+
+    name: str
+    metric: Metric
+    dim: int
+    dtype: DType = "float32"
+
+    def __post_init__(self) -> None:
+        if self.metric not in get_args(Metric):
+            raise ConfigError(
+                f"Space '{self.name}' has metric '{self.metric}'. Choose one of: {', '.join(get_args(Metric))}"
+            )
+        if self.dtype not in get_args(DType):
+            raise ConfigError(
+                f"Space '{self.name}' has dtype '{self.dtype}'. Choose one of: {', '.join(get_args(DType))}"
+            )
+        if self.dim < 1 or (self.metric == "hamming" and (self.dim % 8 or self.dtype != "uint8")):
+            raise ConfigError(
+                f"Space '{self.name}' has dim {self.dim} as {self.dtype}; hamming needs a multiple of 8 bits, stored as uint8"
+            )
+
+    @property
+    def width(self) -> int:
+        """Stored numbers a vector: ``dim``, or dim / 8 bytes in a hamming space."""
+        return self.dim // 8 if self.metric == "hamming" else self.dim
+
+    def check(self, vectors: np.ndarray) -> np.ndarray:
+        """Return ``vectors`` as (n, width) ready to compare: float32 (uint8 in hamming), unit norm in cosine.
+
+        Raises QueryError on another shape and on NaN or infinity.
+        """
+        vectors = np.atleast_2d(np.asarray(vectors))
+        if vectors.ndim != 2 or vectors.shape[1] != self.width:
+            raise QueryError(
+                f"Space '{self.name}' has {self.width} numbers a vector, this query has shape {tuple(vectors.shape)}: "
+                "it was extracted by another extractor. Extract it with the one of this space"
+            )
+        if self.metric == "hamming":
+            if vectors.dtype != np.uint8:
+                raise QueryError(f"Space '{self.name}' compares bits: give uint8, not {vectors.dtype}")
+            return np.ascontiguousarray(vectors)
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        bad = ~np.isfinite(vectors).all(axis=1)
+        if bad.any():
+            raise QueryError(f"Vector {int(bad.argmax())} of {len(vectors)} for space '{self.name}' is not finite")
+        return unit(vectors) if self.metric == "cosine" else vectors
+
+    def distances(self, queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """(q, width) and (n, width), both as ``check`` returns them -> (q, n) float32; smaller is nearer, always.
+
+        cosine: 1 - cos. l2: Euclidean. normalized_l2: ||a - b|| / (||a|| + ||b||), as in Wong, Bern and Goldberg,
+        "An image signature for any kind of image" (ICIP 2002). hamming: the number of bits that differ.
+        """
+        if self.metric == "hamming":
+            return np.stack([np.bitwise_count(vectors ^ q).sum(axis=1, dtype=np.int32) for q in queries]).astype(
+                np.float32
+            )
+        vectors = vectors.astype(np.float32, copy=False)
+        dots = queries @ vectors.T
+        if self.metric == "cosine":
+            return np.clip(1.0 - dots, 0.0, 2.0)
+        q2 = np.einsum("ij,ij->i", queries, queries)[:, None]
+        v2 = np.einsum("ij,ij->i", vectors, vectors)[None]
+        l2 = np.sqrt(np.maximum(q2 + v2 - 2.0 * dots, 0.0))
+        if self.metric == "l2":
+            return l2
+        return l2 / np.maximum(np.sqrt(q2) + np.sqrt(v2), 1e-12)
+
+    def similarity(self, distances: np.ndarray) -> np.ndarray:
+        """Distances -> similarities, 1 for the same vector: 1 - d (share of equal bits in hamming), 1 / (1 + d) in l2."""
+        if self.metric == "hamming":
+            return 1.0 - distances / self.dim
+        return 1.0 / (1.0 + distances) if self.metric == "l2" else 1.0 - distances
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Space:
+        return cls(
+            name=str(values["name"]),
+            metric=cast(Metric, values["metric"]),
+            dim=int(values["dim"]),
+            dtype=cast(DType, values["dtype"]),
+        )
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Scale rows to unit Euclidean norm; a zero row stays zero, and so is at cosine distance 1 from everything."""
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(norms, 1e-12)
