@@ -2,6 +2,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
+
 from nitari.train.overrides import quote
 
 
