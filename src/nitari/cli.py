@@ -51,63 +51,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _folder(job: str) -> Path:
-    """The source file of a job, found without importing it."""
-    package = "nitari.train" if job in TRAIN else "nitari.serve"
-    spec = find_spec(package)
+def _package(name: str) -> Path:
+    """The folder of an installed package, found without importing what is in it."""
+    spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise NitariError(f"The package '{package}' is not installed with this nitari")
+        raise NitariError(
+            f"The package '{name}' is not installed with this nitari. Run: pip install --force-reinstall nitari"
+        )
     return Path(spec.origin).parent
 
 
 def _docstring(job: str) -> str:
-    tree = ast.parse((_folder(job) / f"{job}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(
+        (_package("nitari.train" if job in TRAIN else "nitari.serve") / f"{job}.py").read_text(encoding="utf-8")
+    )
     return ast.get_docstring(tree) or ""
 
 
 def _overview() -> str:
-    lines = [__doc__.split(":")[0].strip("`"), ""]
-    for title, jobs in (("Jobs (the extra 'train'):", TRAIN), ("Commands (the extra 'serve' is enough):", SERVE)):
+    lines = [
+        'nitari turns a large pile of pictures into a "more like this" service.',
+        "",
+        "Usage: nitari JOB [key=value ...]",
+        "",
+    ]
+    for title, jobs in (("Jobs (extra 'train'):", TRAIN), ("Commands (extra 'serve' is enough):", SERVE)):
         lines.append(title)
         lines += [f"  {job:<10} {_docstring(job).splitlines()[0]}" for job in jobs]
         lines.append("")
-    lines += [
-        "Settings are written key=value, filters too: where=\"category='bag' and price<50\"",
-        "More: nitari JOB --help",
-    ]
-    lines[0] = 'nitari turns a pile of pictures into a "more like this" service.\n\nUsage: nitari JOB [key=value ...]'
+    lines.append("Values are typed as anywhere in a shell, filters too: where=\"category='bag' and price<50\"")
+    lines.append("More: nitari JOB --help")
     return "\n".join(lines)
 
 
 def _help(job: str) -> str:
     text = [f"nitari {job}: {_docstring(job)}"]
     if job in TRAIN:
-        conf = _folder(job).parent / "conf" if (_folder(job).parent / "conf" / "base.yaml").exists() else _conf()
         text += ["", "Settings, with their defaults:", ""]
-        text += [f"  {line}" for line in _settings(conf, job)]
+        text += [f"  {line}" for line in _settings(_package("nitari.conf"), job)]
     return "\n".join(text)
 
 
-def _conf() -> Path:
-    spec = find_spec("nitari.conf")
-    if spec is None or spec.origin is None:
-        raise NitariError("The package 'nitari.conf' is not installed with this nitari")
-    return Path(spec.origin).parent
+def _settings(conf: Path, job: str, seen: frozenset[str] = frozenset()) -> list[str]:
+    """The lines of a job's YAML, of those it composes and of its groups' choices, as their authors wrote them."""
+    lines: list[str] = []
+    text = (conf / f"{job}.yaml").read_text(encoding="utf-8")
+    seen |= {job}
+    for line in text.partition("\nhydra:")[0].splitlines():
+        default = re.fullmatch(r"\s+- (?:override )?/?(\w+)(?:: (\w+))?.*", line)
+        if default and default[2]:
+            lines += _group(conf, default[1], default[2])
+        elif default and default[1] not in seen and (conf / f"{default[1]}.yaml").exists():
+            lines += _settings(conf, default[1], seen)
+        elif line.strip() and not line.startswith(("defaults:", "  - ", "# @package")):
+            lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
-def _settings(conf: Path, job: str) -> list[str]:
-    """The lines of a job's YAML and of the shared one, as written, and the choices of each group it composes."""
-    lines = []
-    for name in (job, "base"):
-        for line in (conf / f"{name}.yaml").read_text(encoding="utf-8").splitlines():
-            if line.startswith("hydra:"):
-                break
-            group = re.fullmatch(r"\s+- (?:override )?/?(\w+): (\w+).*", line)
-            if group and (conf / group[1]).is_dir():
-                choices = sorted(p.stem for p in (conf / group[1]).glob("*.yaml"))
-                lines.append(f"{group[1]}: {group[2]}".ljust(46) + f" # one of: {', '.join(choices)}")
-            elif line.strip() and not line.startswith(("defaults:", "  - ", "# @package")):
-                lines.append(line)
+def _group(conf: Path, group: str, choice: str) -> list[str]:
+    """A group: its choices, and the settings of the one that is composed."""
+    choices = ", ".join(sorted(path.stem for path in (conf / group).glob("*.yaml")))
+    lines = [f"{group}: {choice}".ljust(46) + f" # one of: {choices}"]
+    for line in (conf / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith(("_target_", "# @package", "defaults:", "  - ")):
+            lines.append(line if line.startswith("#") else f"{group}.{line}" if line[0] != " " else f"  {line}")
     return lines
 
 

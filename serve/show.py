@@ -1,0 +1,78 @@
+"""Shows what a collection holds: counts, versions, sizes, parents, what is stale and the command that renews it.
+
+    nitari show collection=shoes
+    nitari show collection=shoes format=json
+
+Settings:
+
+    collection    name of the collection; without it, all collections are listed
+    root          directory that holds all collections (collections)
+    format        table | json (table)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nitari.collection import Collection
+from nitari.steps.status import status
+
+from .arguments import choose, parse
+
+
+def main(words: Sequence[str]) -> int:
+    values = parse(words, {"collection": "", "root": "collections", "format": "table"}, "show")
+    as_json = choose(values, "format", ("table", "json")) == "json"
+    if not values["collection"]:
+        root = Path(values["root"])
+        names = sorted(path.name for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
+        print(
+            json.dumps({"root": str(root), "collections": names})
+            if as_json
+            else "\n".join(names) or f"'{root}' holds no collection yet"
+        )
+        return 0
+    found = status(Collection.existing(values["root"], values["collection"]))
+    print(json.dumps(found, ensure_ascii=False) if as_json else table(found))
+    return 0
+
+
+def table(found: dict[str, Any]) -> str:
+    """The description of ``nitari.steps.status`` for people."""
+    items = found["items"]
+    states = ", ".join(
+        f"{items[key]:,} {key}" for key in ("ready", "unreadable", "gone") if items[key] or key == "ready"
+    )
+    lines = [f"{found['collection']}: {items['total']:,} items ({states}), {size(found['bytes'])} in all", ""]
+    rows = [(kind, found[kind]) for kind in ("catalog", "thumbnails", "encoder")]
+    for name, space in found["spaces"].items():
+        rows.append((f"space {name}", space))
+        if space["index"]:
+            rows.append(("  its index", space["index"]))
+    rows += [("release", found["release"]), ("evaluation", found["evaluation"])]
+    for label, entry in rows:
+        if entry is None:
+            lines.append(f"  {label:<16} none")
+            continue
+        shape = f"  {entry['metric']}, {entry['dim']} × {entry['dtype']}" if "metric" in entry else ""
+        lines.append(f"  {label:<16} {entry['id']}  {size(entry['bytes']):>9}{shape}")
+    if found["unfinished"]:
+        lines += ["", f"Unfinished work that its job takes up again: {', '.join(found['unfinished'])}"]
+    lines.append("")
+    if not found["stale"]:
+        lines.append("Nothing is stale.")
+    for entry in found["stale"]:
+        lines += [f"Stale: {entry['what']}: {entry['why']}", f"  Run: {entry['renew']}"]
+    return "\n".join(lines)
+
+
+def size(n_bytes: float) -> str:
+    """Bytes as people read them: 1.4 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.0f} {unit}" if unit == "B" else f"{n_bytes:.1f} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.1f} TB"

@@ -1,0 +1,116 @@
+"""Status: what a collection holds, what is stale, and the command that renews it. Reads manifests only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nitari.artifact import Artifact
+from nitari.collection import Collection
+
+
+@dataclass(frozen=True)
+class Stale:
+    """One artifact that newer ones have overtaken. ``renew`` is the command; in the order in which to run them."""
+
+    what: str
+    why: str
+    renew: str
+
+
+def status(collection: Collection) -> dict[str, Any]:
+    """A JSON-ready description: items by status, newest artifacts with counts, sizes in bytes and parents, stale ones."""
+    catalog = collection.find("catalog")
+    thumbnails = collection.find("thumbnails")
+    encoder = collection.find("encoder")
+    counts = catalog.manifest.counts if catalog else {}
+    spaces: dict[str, Any] = {}
+    for name in collection.spaces():
+        embeddings = collection.latest("embeddings", name)
+        index = collection.find("index", name)
+        space = embeddings.manifest.info["space"]
+        spaces[name] = {
+            **_describe(embeddings),
+            "metric": space["metric"],
+            "dim": space["dim"],
+            "dtype": space["dtype"],
+            "index": None if index is None else {**_describe(index), "kind": index.manifest.config.get("_target_")},
+        }
+    release = collection.release() if collection.current else None
+    evaluation = collection.find("evaluation")
+    return {
+        "collection": collection.name,
+        "items": {key: counts.get(key, 0) for key in ("total", "ready", "unreadable", "gone")},
+        "catalog": _describe(catalog),
+        "thumbnails": _describe(thumbnails),
+        "encoder": _describe(encoder),
+        "spaces": spaces,
+        "release": _describe(release),
+        "releases": collection.ids("release"),
+        "evaluation": _describe(evaluation),
+        "bytes": sum(path.stat().st_size for path in collection.path.rglob("*") if path.is_file()),
+        "unfinished": sorted(path.name for path in (collection.path / "work").glob("*") if path.is_dir()),
+        "stale": [vars(entry) for entry in stale(collection)],
+    }
+
+
+def stale(collection: Collection) -> list[Stale]:
+    """What was made from artifacts that have newer versions, or was never made."""
+    name = collection.name
+    catalog = collection.find("catalog")
+    if catalog is None:
+        return [Stale("catalog", "nothing was ingested yet", f"nitari ingest collection={name} source.path=…")]
+    found: list[Stale] = []
+    encoder = collection.find("encoder")
+    spaces = collection.spaces()
+    if encoder is None:
+        found.append(Stale("encoder", "none was trained on these pictures yet", f"nitari fit collection={name}"))
+    elif "encoder" not in spaces:
+        why = "the encoder was never applied to the collection"
+        found.append(Stale("embeddings/encoder", why, f"nitari extract collection={name} extractor=encoder"))
+    overtaken = set()
+    for space in spaces:
+        embeddings = collection.latest("embeddings", space)
+        why = _older(embeddings, "catalog", catalog)
+        if "encoder" in embeddings.manifest.parents and encoder is not None:
+            why = why or _older(embeddings, "encoder", encoder)
+        if why:
+            overtaken.add(space)
+            found.append(Stale(f"embeddings/{space}", why, f"nitari extract collection={name} extractor={space}"))
+    release = collection.release() if collection.current else None
+    if release is None and spaces:
+        found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))
+    elif release is not None:
+        reasons = [_older(release, "catalog", catalog)]
+        for space in spaces:
+            role = f"embeddings:{space}"
+            if space in overtaken:
+                reasons.append(f"space '{space}' is stale" if role in release.manifest.parents else None)
+            elif role in release.manifest.parents:
+                reasons.append(_older(release, role, collection.latest("embeddings", space)))
+        why = next((reason for reason in reasons if reason), None)
+        if why:
+            found.append(Stale("release", why, f"nitari build collection={name}"))
+    return found
+
+
+def _older(artifact: Artifact, role: str, newest: Artifact) -> str | None:
+    """Why ``artifact`` is stale with regard to one parent, or None."""
+    pinned = artifact.manifest.parents.get(role)
+    if pinned is None or pinned["digest"] == newest.manifest.digest:
+        return None
+    return f"it was made from {role} {pinned['id']}, the newest is {newest.id}"
+
+
+def _describe(artifact: Artifact | None) -> dict[str, Any] | None:
+    if artifact is None:
+        return None
+    manifest = artifact.manifest
+    return {
+        "id": manifest.id,
+        "created": manifest.created,
+        "counts": manifest.counts,
+        "bytes": sum(entry["size"] for entry in manifest.files.values()),
+        "parents": {role: parent["id"] for role, parent in manifest.parents.items()},
+        "mlflow_run": manifest.mlflow_run,
+    }
