@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,10 +19,12 @@ class Extractor(Protocol):
 
     ``side`` is the longer side, in pixels, below which a picture has too little for this extractor: thumbnails of at
     least this size are read, or originals where none reaches it. ``spec`` recreates the extractor with ``create``.
+    ``postprocess`` are the keyword arguments of ``postprocess.fit`` that suit its vectors; None: they are final.
     """
 
     space: Space
     side: int
+    postprocess: Mapping[str, Any] | None
 
     @property
     def spec(self) -> dict[str, Any]: ...
@@ -31,12 +34,19 @@ class Extractor(Protocol):
         ...
 
 
-def create(spec: Mapping[str, Any]) -> Extractor:
+def create(spec: Mapping[str, Any], encoders: Path | None = None) -> Extractor:
     """Build an extractor from ``{"_target_": "nitari.extractor.<module>.<Class>", **arguments}``.
 
-    Only classes of this package are instantiated, whatever a manifest says.
+    Only classes of this package are instantiated, whatever a manifest says. A specification names its encoder by id;
+    ``encoders`` is the folder that holds them: ``collection.folder("encoder")``.
     """
     values = dict(spec)
+    if "encoder" in values:
+        if encoders is None:
+            raise ConfigError(
+                f"This extractor needs the encoder '{values['encoder']}': say which folder holds encoders"
+            )
+        values["path"] = encoders / str(values.pop("encoder"))
     target = str(values.pop("_target_", ""))
     module, _, name = target.rpartition(".")
     if not module.startswith("nitari.extractor.") or not name.isidentifier():

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nitari.errors import ConfigError, QueryError
 from nitari.space import unit
+
+_CHUNK = 4096  # vectors at a time in float64
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,23 @@ def fit(
     Whitening divides by each component's standard deviation, with the variance floor of 1e-4 of the first: Jégou and
     Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening" (ECCV 2012).
     """
-    raw = np.asarray(raw, np.float32)
     n, d = raw.shape
     if n < 2:
         raise ConfigError(f"Post-processing is fitted on training items, and there are {n}. Ingest more pictures")
-    mean = raw.mean(axis=0) if center else np.zeros(d, np.float32)
+    if pca is not None and pca < 1:
+        raise ConfigError(f"postprocess.pca is {pca}. Give the number of dimensions to keep, or null for all")
+    mean = raw.mean(axis=0, dtype=np.float64) if center else np.zeros(d)
     if pca is None and not whiten:
         return PostProcess(mean.astype(np.float32), None, normalise)
     dim = min(pca or d, d, n - 1)
-    centred = (raw - mean).astype(np.float64)
-    variances, axes = np.linalg.eigh(centred.T @ centred / (n - 1))
+    covariance = np.zeros((d, d))
+    for start in range(0, n, _CHUNK):
+        centred = raw[start : start + _CHUNK] - mean
+        covariance += centred.T @ centred
+    variances, axes = np.linalg.eigh(covariance / (n - 1))
     variances, axes = variances[::-1][:dim], axes[:, ::-1][:, :dim]
     # Eigenvectors have no sign of their own: fix it, so that the same data gives the same numbers.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
     if whiten:
         axes = axes / np.sqrt(np.maximum(variances, variances[0] * 1e-4 + 1e-12))
     return PostProcess(mean.astype(np.float32), axes.astype(np.float32), normalise)
-
-
-def from_config(raw: np.ndarray, config: dict[str, Any] | None) -> PostProcess | None:
-    """``config`` holds the keyword arguments of ``fit``; None leaves vectors as they are."""
-    return None if config is None else fit(raw, **config)

@@ -1,0 +1,58 @@
+"""The extractor of a published space, brought back: the same final vectors from pictures that were never ingested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nitari.artifact import Artifact
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.extractor import Extractor, create
+from nitari.extractor.postprocess import PostProcess
+from nitari.space import DType, Space
+
+POSTPROCESS = "postprocess.safetensors"
+
+
+class Finished:
+    """An extractor and what is done to its vectors afterwards: gives the final vectors of a space."""
+
+    postprocess = None
+
+    def __init__(self, extractor: Extractor, fitted: PostProcess | None = None, dtype: DType = "float32") -> None:
+        raw = extractor.space
+        self.extractor = extractor
+        self.fitted = fitted
+        self.side = extractor.side
+        if raw.metric == "hamming":
+            self.space = raw
+        elif fitted is None:
+            self.space = Space(raw.name, raw.metric, raw.dim, dtype)
+        else:
+            self.space = Space(raw.name, "cosine" if fitted.normalise else raw.metric, fitted.dim, dtype)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return self.extractor.spec
+
+    def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """n pictures, (H, W, 3) uint8 RGB -> (n, space.width) of space.dtype."""
+        return self.finish(self.extractor.extract(images))
+
+    def finish(self, raw: np.ndarray) -> np.ndarray:
+        """(n, raw width) -> (n, space.width) of space.dtype."""
+        vectors = raw if self.fitted is None else self.fitted(raw)
+        return vectors.astype(self.space.dtype, copy=False)
+
+
+def restore(collection: Collection, embeddings: Artifact) -> Finished:
+    """The extractor that made ``embeddings``, post-processing included; an encoder is found through its pinned parent."""
+    info = embeddings.manifest.info
+    spec = dict(info["extractor"])
+    if "encoder" in embeddings.manifest.parents:
+        spec["path"] = collection.parent(embeddings, "encoder").path
+    fitted = PostProcess.load(embeddings.file(POSTPROCESS)) if info["postprocess"] else None
+    return Finished(create(spec), fitted, Embeddings(embeddings).space.dtype)
