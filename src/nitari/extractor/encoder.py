@@ -1,0 +1,141 @@
+"""The trained encoder as an extractor: resizing, network, mirror average and post-processing. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from nitari.artifact import Artifact, open_artifact
+from nitari.errors import ConfigError, DamagedArtifactError, MissingExtraError
+from nitari.extractor.postprocess import PostProcess
+from nitari.model.canvas import canvas
+from nitari.space import DType, Space
+
+ONNX = "encoder.onnx"
+WEIGHTS = "weights.safetensors"
+POSTPROCESS = "postprocess.safetensors"
+
+
+class Runtime(Protocol):
+    """(n, side, side, 3) uint8 -> (n, d) float32; thread-safe."""
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray: ...
+
+
+class EncoderExtractor:
+    """``path`` is a published encoder's directory; every file is checked before it is loaded.
+
+    ``mirror`` averages each code with that of the mirrored picture; None does as the encoder was fitted. ``raw`` leaves
+    out the encoder's own post-processing, so that another one may be fitted. ``runtime`` is ``onnx`` or ``torch``;
+    ``auto`` takes torch where it finds a GPU.
+    """
+
+    def __init__(
+        self,
+        path: Path | str | None = None,
+        name: str = "encoder",
+        *,
+        mirror: bool | None = None,
+        raw: bool = False,
+        dtype: str = "float32",
+        runtime: str = "onnx",
+        threads: int = 1,
+        batch: int = 64,
+        postprocess: Mapping[str, Any] | None = None,
+    ) -> None:
+        if path is None:
+            raise ConfigError(
+                "extractor.path has no value: it is the directory of an encoder. Make one with: nitari fit"
+            )
+        self.artifact: Artifact = open_artifact(Path(path), "encoder")
+        info = self.artifact.manifest.info
+        self.name = name
+        self.raw = raw
+        self.runtime = runtime
+        self.threads = threads
+        self.batch = batch
+        self.postprocess = postprocess
+        self.fit = str(info["fit"])
+        self.side = int(info["side"])
+        self.mirror = bool(info["mirror"]) if mirror is None else mirror
+        if self.mirror != bool(info["mirror"]) and not raw and POSTPROCESS in self.artifact.manifest.files:
+            raise ConfigError(
+                f"extractor.mirror is {self.mirror}, but encoder '{self.artifact.id}' was post-processed with "
+                f"mirror={info['mirror']}. Leave it out, or give extractor.raw=true and fit another post-processing"
+            )
+        self._after = None if raw else self._postprocess()
+        self.space = Space(
+            name, "cosine", int(info["dim"]) if self._after is None else self._after.dim, cast(DType, dtype)
+        )
+        self._run = self._load()
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Names the encoder by its id: where encoders lie is the collection's to say (``extractor.create``)."""
+        return {
+            "_target_": "nitari.extractor.encoder.EncoderExtractor",
+            "encoder": self.artifact.id,
+            "name": self.name,
+            "mirror": self.mirror,
+            "raw": self.raw,
+            "dtype": self.space.dtype,
+        }
+
+    def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """n pictures, (H, W, 3) uint8 RGB of any size -> (n, space.dim), final vectors."""
+        vectors = np.empty((len(images), self.space.dim), self.space.dtype)
+        for start in range(0, len(images), self.batch):
+            part = slice(start, start + self.batch)
+            codes = self.codes(canvas(images[part], self.side, self.fit))
+            vectors[part] = codes if self._after is None else self._after(codes)
+        return vectors
+
+    def codes(self, pictures: np.ndarray) -> np.ndarray:
+        """(n, side, side, 3) uint8 -> (n, d) float32 raw codes, averaged with the mirrored ones where asked."""
+        if not self.mirror:
+            return self._run(pictures)
+        both = self._run(np.concatenate([pictures, pictures[:, :, ::-1]]))
+        return (both[: len(pictures)] + both[len(pictures) :]) / 2
+
+    def _postprocess(self) -> PostProcess | None:
+        if POSTPROCESS not in self.artifact.manifest.files:
+            return None
+        return PostProcess.load(self.artifact.file(POSTPROCESS))
+
+    def _load(self) -> Runtime:
+        if self.runtime not in ("auto", "onnx", "torch"):
+            raise ConfigError(f"extractor.runtime is '{self.runtime}'. Choose one of: auto, onnx, torch")
+        if self.runtime == "torch" or (self.runtime == "auto" and find_spec("torch")):
+            # Found by name: serving reaches this module, and must not reach torch unless told to.
+            torch_runtime = importlib.import_module("nitari.model.runtime")
+            if self.runtime == "torch" or torch_runtime.has_gpu():
+                return cast(Runtime, torch_runtime.TorchRuntime(self.artifact))
+        return OnnxRuntime(self.artifact.file(ONNX, full=True), self.threads)
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the processor. One session serves any number of threads; each call computes on ``threads``."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise MissingExtraError("onnxruntime", "serve") from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions share no base class but this
+            raise DamagedArtifactError(
+                f"ONNX Runtime cannot read '{path}': {error}. Make the encoder again with: nitari fit collection=…"
+            ) from None
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        return self.session.run(None, {"pictures": np.ascontiguousarray(pictures)})[0]
