@@ -36,4 +36,4 @@ class PixelsExtractor:
         small = np.empty((len(images), self.size, self.size, 3), np.uint8)
         for image, out in zip(images, small, strict=True):
             out[:] = np.asarray(Image.fromarray(image).resize((self.size, self.size), Image.Resampling.BOX))
-        return unit(small.reshape(len(images), -1).astype(np.float32) - 127.5)
+        return unit(small.reshape(len(images), self.space.dim).astype(np.float32) - 127.5)
