@@ -1,0 +1,51 @@
+"""Fixtures that every room may use: small pictures made on the spot, and the open data sets where they are present."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+MakePictures = Callable[..., list[Path]]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """``shared/data`` beside the repository: real pictures with labels; see its README."""
+    path = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not path.is_dir():
+        pytest.skip("the open data sets (../shared/data) are not on this machine")
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_pictures() -> MakePictures:
+    """``make_pictures(folder, n, seed=0, size=(160, 120))`` writes n different JPEG and PNG pictures; returns their paths.
+
+    Every third is a PNG. Sizes vary around ``size``; colours, shapes and noise follow from the seed, so that each
+    picture differs from the others and looks like its own distorted copies.
+    """
+
+    def make(folder: Path, n: int, seed: int = 0, size: tuple[int, int] = (160, 120)) -> list[Path]:
+        folder.mkdir(parents=True, exist_ok=True)
+        random = np.random.default_rng(seed)
+        paths = []
+        for i in range(n):
+            width, height = (int(side * random.uniform(0.7, 1.3)) + 1 for side in size)
+            corners = random.integers(0, 256, (2, 2, 3)).astype(np.uint8)
+            picture = Image.fromarray(corners).resize((width, height), Image.Resampling.BICUBIC)
+            draw = ImageDraw.Draw(picture)
+            for _ in range(6):
+                x, y = random.integers(0, width), random.integers(0, height)
+                w, h = random.integers(4, width // 2 + 5), random.integers(4, height // 2 + 5)
+                shape = draw.ellipse if random.random() < 0.5 else draw.rectangle
+                shape((int(x), int(y), int(x + w), int(y + h)), fill=tuple(int(v) for v in random.integers(0, 256, 3)))
+            path = folder / f"picture-{i:04d}.{'png' if i % 3 == 2 else 'jpg'}"
+            picture.save(path, **({} if path.suffix == ".png" else {"quality": 90}))
+            paths.append(path)
+        return paths
+
+    return make
