@@ -84,6 +84,25 @@ class Space:
             return l2
         return l2 / np.maximum(np.sqrt(q2) + np.sqrt(v2), 1e-12)
 
+    def precise(self, query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """(width,) and (n, width) of any norm -> (n,) float32, as ``distances`` but accumulated in float64.
+
+        Slower, and the same whatever stands beside a vector: what a search reports, so that every backend agrees and
+        equal vectors are exactly equal in distance.
+        """
+        if self.metric == "hamming":
+            return np.bitwise_count(vectors ^ query).sum(axis=1, dtype=np.int32).astype(np.float32)
+        query, vectors = query.astype(np.float64), vectors.astype(np.float64)
+        if self.metric == "cosine":
+            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * (query @ query))
+            cosines = np.einsum("ij,j->i", vectors, query) / np.maximum(norms, 1e-24)
+            return np.clip(np.float32(1.0) - cosines.astype(np.float32), 0.0, 2.0)
+        apart = vectors - query
+        l2 = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+        if self.metric == "normalized_l2":
+            l2 /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) + np.sqrt(query @ query), 1e-12)
+        return l2.astype(np.float32)
+
     def similarity(self, distances: np.ndarray) -> np.ndarray:
         """Distances -> similarities, 1 for the same vector: 1 - d (share of equal bits in hamming), 1 / (1 + d) in l2."""
         if self.metric == "hamming":
@@ -104,6 +123,10 @@ class Space:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Scale rows to unit Euclidean norm; a zero row stays zero, and so is at cosine distance 1 from everything."""
+    """Scale rows to unit Euclidean norm; a zero row stays zero, and so is at cosine distance 1 from everything.
+
+    A row of unit norm stays as it is, to the bit: ``unit(unit(x)) == unit(x)``.
+    """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms[np.abs(norms - 1.0) < 1e-6] = 1.0
     return vectors / np.maximum(norms, 1e-12)

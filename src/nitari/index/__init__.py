@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
-import pandas as pd
 
+from nitari.artifact import Artifact
+from nitari.embeddings import Embeddings
+from nitari.errors import ConfigError, QueryError
 from nitari.filters import Selection
 from nitari.space import Space
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class SearchResult(NamedTuple):
@@ -39,4 +46,53 @@ class Index(Protocol):
         ...
 
     @classmethod
-    def load(cls, path: Path, space: Space, vectors: np.ndarray, parameters: dict[str, Any]) -> Self: ...
+    def load(cls, path: Path, space: Space, vectors: np.ndarray, parameters: Mapping[str, Any]) -> Self:
+        """``vectors`` are the ones ``build`` was given; raises DamagedArtifactError before any damaged byte is used."""
+        ...
+
+
+def kind(target: str) -> type[Index]:
+    """``nitari.index.<module>.<Class>`` -> the class. Only classes of this package, whatever a manifest says."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith("nitari.index.") or not name.isidentifier():
+        raise ConfigError(f"'{target}' is not an index of nitari")
+    try:
+        found: type[Index] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"The index '{target}' cannot be found: {error}") from None
+    return found
+
+
+def create(spec: Mapping[str, Any], space: Space) -> Index:
+    """An empty index for ``space`` from ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``."""
+    arguments = dict(spec)
+    return kind(str(arguments.pop("_target_", "")))(space, **arguments)  # type: ignore[call-arg]
+
+
+def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
+    """Load a published index beside the embeddings it was built from; damaged files are refused by name."""
+    artifact.expect_parent("embeddings", embeddings.artifact)
+    artifact.verify()
+    info = artifact.manifest.info
+    return kind(info["index"]).load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
+
+
+def padded(found: list[tuple[np.ndarray, np.ndarray]], k: int) -> SearchResult:
+    """(rows, distances) of each query, nearest first -> one result of k columns."""
+    rows = np.full((len(found), k), -1, np.int64)
+    distances = np.full((len(found), k), np.inf, np.float32)
+    for i, (near, apart) in enumerate(found):
+        rows[i, : len(near)] = near[:k]
+        distances[i, : len(apart)] = apart[:k]
+    return SearchResult(rows, distances)
+
+
+def check_request(space: Space, n: int, k: int, where: Selection | None) -> None:
+    """Raise QueryError unless k is at least 1 and ``where`` selects rows among the n that are indexed."""
+    if k < 1:
+        raise QueryError(f"k is {k}. Ask for at least 1 result")
+    if where is not None and len(where.rows) and (where.rows.min() < 0 or where.rows.max() >= n):
+        raise QueryError(
+            f"A selection holds row {int(where.rows.max())}, the index of space '{space.name}' has {n} vectors: it was "
+            "made from another catalog version. Select again from the catalog of the release"
+        )
