@@ -1,0 +1,119 @@
+"""Rankings by a space's own distances, block by block over a gallery of any size: no index grades itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from nitari.space import Space
+
+BLOCK = 8_000_000
+"""Distances held at once, at most."""
+TOLERANCE = 1e-6
+"""Distances that differ by less than this, times the larger of 1 and the distance, are equal."""
+
+
+def nearest(
+    space: Space,
+    queries: np.ndarray,
+    vectors: np.ndarray,
+    gallery: np.ndarray,
+    k: int,
+    *,
+    exclude: np.ndarray | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k nearest of the rows ``gallery`` of ``vectors``: rows (q, k) int64 and distances (q, k), ascending.
+
+    Padded with -1 and inf where there are fewer. ``exclude`` (m, 2) are pairs of a query's position and a row that is
+    passed over for it. Equal distances come in an order drawn by ``seed``, so that a gallery sorted by class does not
+    turn ties into hits.
+    """
+    queries = space.check(queries)
+    rows = np.full((len(queries), k), -1, np.int64)
+    distances = np.full((len(queries), k), np.inf, np.float32)
+    for block in _blocks(np.random.default_rng(seed).permutation(gallery), len(queries)):
+        found = space.distances(queries, space.check(vectors[block]))
+        if exclude is not None:
+            _drop(found, block, exclude)
+        distances, rows = _merge(distances, rows, found, block, k)
+    return np.where(np.isinf(distances), -1, rows), distances
+
+
+class Ranks(NamedTuple):
+    """Where the wanted rows come in each query's ranking, (q,) int64 each: counts of rows nearer than the nearest wanted
+    one, of other rows at the same distance, and of wanted rows at that distance."""
+
+    nearer: np.ndarray
+    tied: np.ndarray
+    wanted: np.ndarray
+
+    def hit_at(self, k: int) -> np.ndarray:
+        """(q,) the chance that a wanted row is among the first k when ties are broken at random.
+
+        As McSherry and Najork, "Computing information retrieval performance measures efficiently in the presence of tied
+        scores" (ECIR 2008): a space that maps all pictures to one point finds nothing by it.
+        """
+        places = np.clip(k - self.nearer, 0, self.tied + self.wanted)
+        missed = np.ones(len(places))
+        for i in range(int(self.wanted.max(initial=0))):
+            left = self.tied + self.wanted - i
+            factor = np.clip((left - places) / np.maximum(left, 1), 0, 1)
+            missed = np.where(i < self.wanted, missed * factor, missed)
+        return 1 - missed
+
+
+def ranks(
+    space: Space, queries: np.ndarray, vectors: np.ndarray, gallery: np.ndarray, groups: np.ndarray, wanted: np.ndarray
+) -> Ranks:
+    """Rank, for each query, the rows of ``gallery`` whose group is the one ``wanted``; there is one at least.
+
+    ``groups`` (len(vectors),) and ``wanted`` (q,) are integers: rows of one group are the same picture.
+    """
+    queries = space.check(queries)
+    own = np.full(len(queries), np.inf, np.float32)
+    for block, same in _members(gallery, groups, wanted):
+        found = space.distances(queries, space.check(vectors[block]))
+        own = np.minimum(own, np.where(same, found, np.inf).min(axis=1, initial=np.inf))
+    margin = (TOLERANCE * np.maximum(1, own))[:, None]
+    counts = np.zeros((3, len(queries)), np.int64)
+    for block in _blocks(gallery, len(queries)):
+        found = space.distances(queries, space.check(vectors[block])) - own[:, None]
+        same = groups[block] == wanted[:, None]
+        tied = np.abs(found) <= margin
+        counts += ((found < -margin) & ~same).sum(axis=1), (tied & ~same).sum(axis=1), (tied & same).sum(axis=1)
+    return Ranks(*counts)
+
+
+def _members(gallery: np.ndarray, groups: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of the gallery's rows whose group any query wants, and (q, block) which query wants which."""
+    for block in _blocks(gallery[np.isin(groups[gallery], wanted)], len(wanted)):
+        yield block, groups[block] == wanted[:, None]
+
+
+def _blocks(rows: np.ndarray, queries: int) -> Iterator[np.ndarray]:
+    step = max(1, BLOCK // max(1, queries))
+    for start in range(0, len(rows), step):
+        yield rows[start : start + step]
+
+
+def _drop(found: np.ndarray, block: np.ndarray, exclude: np.ndarray) -> None:
+    order = np.argsort(block)
+    place = np.minimum(np.searchsorted(block, exclude[:, 1], sorter=order), len(block) - 1)
+    here = block[order[place]] == exclude[:, 1]
+    found[exclude[here, 0], order[place[here]]] = np.inf
+
+
+def _merge(
+    distances: np.ndarray, rows: np.ndarray, found: np.ndarray, block: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k smallest of what was held (q, k) and what was found (q, block), ascending."""
+    all_distances = np.concatenate([distances, found], axis=1)
+    all_rows = np.concatenate([rows, np.broadcast_to(block, found.shape)], axis=1)
+    best = np.argpartition(all_distances, k - 1, axis=1)[:, :k]
+    values = np.take_along_axis(all_distances, best, axis=1)
+    order = np.argsort(values, axis=1, kind="stable")
+    best = np.take_along_axis(best, order, axis=1)
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(all_rows, best, axis=1)
