@@ -8,10 +8,12 @@ pixels; the aspect is kept and nothing is enlarged.
 from __future__ import annotations
 
 import os
+import tarfile
 import threading
 import zlib
 from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -131,3 +133,45 @@ def encode(pixels: np.ndarray, quality: int = QUALITY) -> bytes:
 
 decode = partial(simplejpeg.decode_jpeg, colorspace="RGB")
 """JPEG -> (h, w, 3) uint8 RGB. Every reader of thumbnails uses this, so that all see the same pixels."""
+
+
+class Place(NamedTuple):
+    """Where a picture lies in its shard."""
+
+    offset: int
+    size: int
+    crc32: int
+
+
+class ShardWriter:
+    """Writes one tar shard (POSIX ustar, fixed owner and time, so that equal pictures give equal bytes)."""
+
+    _HEADER = bytearray(tarfile.TarInfo("").tobuf(tarfile.USTAR_FORMAT))
+    _SUM = sum(_HEADER[:148]) + 8 * ord(" ") + sum(_HEADER[156:]) - sum(_HEADER[124:135])  # without its size field
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.aside = path.with_name(f".{path.name}.tmp")
+        self.file = self.aside.open("wb")
+        self.at = 0
+
+    def add(self, item_id: str, data: bytes) -> Place:
+        name, size = f"{item_id}.jpg".encode(), b"%011o" % len(data)
+        header = self._HEADER.copy()
+        header[: len(name)] = name
+        header[124:135] = size
+        header[148:156] = b"%06o\0 " % (self._SUM + sum(name) + sum(size))
+        padding = -len(data) % tarfile.BLOCKSIZE
+        self.file.write(b"".join((header, data, bytes(padding))))
+        place = Place(self.at + tarfile.BLOCKSIZE, len(data), zlib.crc32(data))
+        self.at += tarfile.BLOCKSIZE + len(data) + padding
+        return place
+
+    def close(self) -> None:
+        """End the archive and rename it into place; nothing of that name is seen before."""
+        self.file.write(bytes(2 * tarfile.BLOCKSIZE))
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        self.aside.replace(self.path)

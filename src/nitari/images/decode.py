@@ -80,6 +80,9 @@ class Limits:
         return cls(float("inf"), float("inf"), 2**31, float("inf"))
 
 
+USUAL = Limits()
+
+
 @dataclass(frozen=True)
 class Decoded:
     """``pixels`` (H, W, 3) uint8 RGB, upright, perhaps at a reduced scale; ``width`` and ``height`` are the original's."""
@@ -95,7 +98,7 @@ class Decoded:
 
 def decode(
     data: bytes,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
+    limits: Limits = USUAL,
     *,
     side: int | None = None,
     background: tuple[int, int, int] = WHITE,

@@ -16,7 +16,10 @@ def read_original(location: str, offset: int, size: int, most: int | None = None
         descriptor = os.open(location, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         try:
             if offset >= 0:
-                return os.pread(descriptor, size, offset)
+                data = os.pread(descriptor, size, offset)
+                if len(data) < size:
+                    raise PictureError("unreadable_file", f"'{location}' ends within it")
+                return data
             wanted = os.fstat(descriptor).st_size + 1
             if most is not None:
                 wanted = min(wanted, most + 1)

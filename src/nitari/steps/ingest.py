@@ -1,0 +1,247 @@
+"""Ingest: a source's listing -> catalog and thumbnails, reading only what is new or changed."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nitari import catalog, executor
+from nitari.artifact import Artifact, link_or_copy, publish
+from nitari.catalog import PASSING, UNREADABLE
+from nitari.collection import Collection
+from nitari.errors import ConfigError, NitariError
+from nitari.executor import Shard
+from nitari.images.decode import USUAL, WHITE, Limits
+from nitari.steps import Progress, attributes, silent
+from nitari.steps.ingest_shard import FOUND_SCHEMA, TODO_SCHEMA, part_schema
+from nitari.steps.previous import Previous
+from nitari.thumbnails import INDEX_SCHEMA, QUALITY, index_file
+
+log = logging.getLogger(__name__)
+
+_TASK = "nitari.steps.ingest_shard:work"
+_LISTED = ("item_id", "source", "file_name", "location", "offset", "size_bytes", "fingerprint")
+
+
+def ingest(
+    collection: Collection,
+    listing: pa.Table,
+    *,
+    source_name: str,
+    sizes: Sequence[int] = (96,),
+    limits: Limits = USUAL,
+    background: Sequence[int] = WHITE,
+    quality: int = QUALITY,
+    workers: int | None = None,
+    about: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Artifact:
+    """Bring the collection up to date with one source's ``listing`` (see ``nitari.source``); returns its catalog.
+
+    What the newest catalog or a killed run of this job already has, by id and fingerprint under the same settings, is
+    kept without reading it; refusals that may have passed (``catalog.PASSING``) are tried again. What the source no
+    longer lists is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
+    With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
+    manifest.
+    """
+    settings = _settings(sizes, background, quality)
+    with collection.lock("ingest"):
+        old = Previous(collection, settings, limits)
+        sources = _sources(old, source_name, listing, about)
+        work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
+        wanted = _wanted(listing, old, source_name)
+        killed = _parts(work, settings["sizes"])
+        killed = killed.filter(pc.invert(pc.is_in(killed.column("reason"), value_set=pa.array(PASSING))))
+        known = pa.concat_tables([killed, old.pool(source_name)])
+        todo = wanted.filter(pc.and_(pc.is_null(wanted.column("reason")), pc.is_null(_at(wanted, known))))
+        started = {path.name for path in (work / "parts").glob("*.parquet")}
+        _read(todo, wanted.num_rows, work, old, settings, limits, workers, progress)
+        found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
+        table, places = _assemble(wanted, found, old, source_name, sources)
+        if old.artifact is None or not (
+            old.same_settings and old.same_limits and sources == old.sources and table.equals(old.table)
+        ):
+            return _publish(collection, work, table, places, old, settings, limits, sources)
+        collection.discard(work)
+        return old.artifact
+
+
+def _settings(sizes: Sequence[int], background: Sequence[int], quality: int) -> dict[str, Any]:
+    kept = sorted({int(size) for size in sizes})
+    if not kept or kept[0] < 8 or kept[-1] > 4096:
+        raise ConfigError(f"thumbnails is {list(sizes)}. Give one or more sizes from 8 to 4096 pixels: thumbnails=[96]")
+    if len(background) != 3 or not all(0 <= int(value) <= 255 for value in background):
+        raise ConfigError(f"background is {list(background)}. Give red, green and blue from 0 to 255: [255,255,255]")
+    if not 1 <= quality <= 100:
+        raise ConfigError(f"quality is {quality}. Give a JPEG quality from 1 to 100")
+    return {"sizes": kept, "background": [int(value) for value in background], "quality": int(quality)}
+
+
+def _sources(old: Previous, name: str, listing: pa.Table, about: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    known = dict(about or {})
+    before = {key: value for key, value in old.sources.get(name, {}).items() if key != "attributes"}
+    if before and before != known:
+        log.warning(
+            "Source '%s' was %s and is now %s: what it no longer lists is marked gone. "
+            "To keep both, give the new one a name of its own: source.name=…",
+            *(name, before, known),
+        )
+    columns = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
+    return {**old.sources, name: {**known, "attributes": columns}}
+
+
+def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
+    """Every row that is not gone, by source: what is listed of it, and a ``reason`` where it cannot be read anyway."""
+    source = pa.array([source_name] * listing.num_rows, pa.string())
+    mine = listing.append_column("source", source)
+    others = old.others(source_name)
+    names = [name for name in others.column_names if name not in FOUND_SCHEMA.names and name not in old.annotations]
+    table = attributes.concat([mine, others.select(names)])
+    return table.take(pc.sort_indices(table, [("source", "ascending")]))  # stable
+
+
+def _at(rows: pa.Table, found: pa.Table) -> pa.Array:
+    """For each row, where its item with this very fingerprint is in ``found``, or null."""
+    keys, known = (
+        pc.binary_join_element_wise(table.column("item_id"), table.column("fingerprint"), "\n")
+        for table in (rows, found)
+    )
+    return pc.index_in(keys, value_set=known).combine_chunks()
+
+
+def _parts(work: Path, sizes: list[int], but: Container[str] = ()) -> pa.Table:
+    """What the workers found out, this time or before they were killed."""
+    (work / "parts").mkdir(exist_ok=True)
+    files = sorted(path for path in (work / "parts").glob("*.parquet") if path.name not in but)
+    return pa.concat_tables([part_schema(sizes).empty_table(), *(pq.read_table(file) for file in files)])
+
+
+def _read(
+    todo: pa.Table,
+    total: int,
+    work: Path,
+    old: Previous,
+    settings: dict[str, Any],
+    limits: Limits,
+    workers: int | None,
+    progress: Progress,
+) -> None:
+    """Run the shards over ``todo``; each leaves its part under ``work``."""
+    workers = workers or executor.available_cores()
+    table = todo.select(TODO_SCHEMA.names).cast(TODO_SCHEMA).combine_chunks()
+    file = work / "todo.arrow"
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, TODO_SCHEMA) as writer:
+        writer.write_table(table)
+    length = int(np.clip(len(table) // (8 * workers), 64, 2048))
+    taken = [int(path.name.split("-")[1]) for path in (work / "parts").glob("part-*.parquet")]
+    first = max([old.next_part(), *(number + 1 for number in taken)])
+    shards = []
+    for number, start in enumerate(range(0, len(table), length), first):
+        stop = min(start + length, len(table))
+        key = "".join(table.column("item_id")[start:stop].to_pylist()).encode()
+        payload = {
+            **settings,
+            "limits": asdict(limits),
+            "work": str(work),
+            "todo": str(file),
+            "start": start,
+            "stop": stop,
+            "name": f"part-{number:05d}-{hashlib.sha256(key).hexdigest()[:8]}",
+        }
+        shards.append(Shard(payload, stop - start))
+    kept = total - len(table)
+    progress(kept, total)
+    for _ in executor.run(
+        _TASK, shards, workers=workers, time_limit=limits.seconds, progress=lambda done: progress(kept + done, total)
+    ):
+        pass
+
+
+def _assemble(
+    wanted: pa.Table, found: pa.Table, old: Previous, source_name: str, sources: Mapping[str, Mapping[str, Any]]
+) -> tuple[pa.Table, pa.Table]:
+    """The new catalog, and the rows of ``found`` that its ready rows have their thumbnails from."""
+    at = _at(wanted, found)
+    lost = pc.sum(pc.and_(pc.is_null(at), pc.is_null(wanted.column("reason")))).as_py() or 0
+    if lost:
+        raise NitariError(f"{lost} items were neither read nor refused. Please report this; running again may help")
+    results = found.take(at)
+    refused = pc.is_valid(wanted.column("reason"))
+    columns = {name: wanted.column(name) for name in _LISTED}
+    for name in FOUND_SCHEMA.names:
+        columns[name] = results.column(name)
+    columns["status"] = pc.if_else(refused, UNREADABLE, columns["status"])
+    for name in ("reason", "message"):
+        columns[name] = pc.if_else(refused, wanted.column(name), columns[name])
+    table = pa.table({name: columns[name].cast(catalog.SCHEMA.field(name).type) for name in catalog.SCHEMA.names})
+    for name in wanted.column_names:
+        if name not in table.column_names:
+            table = table.append_column(name, wanted.column(name))
+    table = attributes.carry(table, old.table, old.annotations)
+    gone = old.departed(source_name, wanted.column("item_id"))
+    listed = {name for source in sources.values() for name in source["attributes"]} | set(old.annotations)
+    table = attributes.concat([table, gone])
+    order = [name for name in (*old.attributes, *table.column_names) if name in listed]
+    table = table.select([*catalog.SCHEMA.names, *dict.fromkeys(order)])
+    table, rows = catalog.arrange(table)
+    ready = catalog.counts(table)[catalog.READY]
+    return table, results.take(pa.array(rows[:ready]))
+
+
+def _publish(
+    collection: Collection,
+    work: Path,
+    table: pa.Table,
+    places: pa.Table,
+    old: Previous,
+    settings: dict[str, Any],
+    limits: Limits,
+    sources: Mapping[str, Any],
+) -> Artifact:
+    """Thumbnails first, then the catalog that pins them; until then the killed job finds its parts again."""
+    staged = work / "thumbnails"
+    shutil.rmtree(staged, ignore_errors=True)
+    for size in settings["sizes"]:
+        index = pa.table([places.column(f"{name}_{size}") for name in INDEX_SCHEMA.names], INDEX_SCHEMA.names)
+        for shard in pc.unique(index.column("shard")).to_pylist():
+            origin = work / shard
+            if not origin.exists() and old.thumbnails is not None:
+                origin = old.thumbnails.path / shard
+            link_or_copy(origin, staged / shard)
+        staged.mkdir(exist_ok=True)
+        pq.write_table(index.cast(INDEX_SCHEMA), staged / index_file(size))
+    count = {"thumbnails": places.num_rows}
+    pinned = publish(
+        staged,
+        collection.folder("thumbnails"),
+        "thumbnails",
+        counts=count,
+        config=settings,
+        info={"sizes": settings["sizes"]},
+    )
+    staged = work / "catalog"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir()
+    pq.write_table(table, staged / catalog.FILE)
+    reasons = pc.value_counts(table.column("reason").drop_null()).to_pylist()
+    artifact = publish(
+        staged,
+        collection.folder("catalog"),
+        "catalog",
+        parents={"thumbnails": pinned},
+        counts=catalog.counts(table),
+        config={**settings, "limits": asdict(limits)},
+        info={"sources": sources, "reasons": {row["values"]: row["counts"] for row in reasons}},
+    )
+    collection.discard(work)
+    return artifact

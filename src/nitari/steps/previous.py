@@ -1,0 +1,117 @@
+"""What a collection had before an ingest: its newest catalog, and which of its rows need no second reading."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nitari import catalog
+from nitari.artifact import Artifact
+from nitari.catalog import GONE, PASSING, READY, UNREADABLE
+from nitari.collection import Collection
+from nitari.images.decode import Limits
+from nitari.steps.ingest_shard import FOUND_SCHEMA, part_schema
+from nitari.thumbnails import INDEX_SCHEMA, index_file
+
+
+class Previous:
+    """``table`` is the whole newest catalog, empty before the first ingest; ``settings`` are the thumbnails' wanted now."""
+
+    def __init__(self, collection: Collection, settings: dict[str, Any], limits: Limits) -> None:
+        self.artifact = collection.find("catalog")
+        self.thumbnails: Artifact | None = None
+        self.table = catalog.SCHEMA.empty_table()
+        self.sources: dict[str, dict[str, Any]] = {}
+        self.same_settings = self.same_limits = False
+        self._settings, self._limits = settings, limits
+        if self.artifact is not None:
+            self.thumbnails = collection.parent(self.artifact, "thumbnails")
+            self.table = pq.read_table(self.artifact.file(catalog.FILE))
+            self.sources = self.artifact.manifest.info["sources"]
+            self.same_settings = self.thumbnails.manifest.config == settings
+            self.same_limits = self.artifact.manifest.config["limits"] == limits.__dict__
+        _remove_unpinned(collection, self.artifact)
+
+    @property
+    def attributes(self) -> list[str]:
+        return [name for name in self.table.column_names if name not in catalog.SCHEMA.names]
+
+    @property
+    def annotations(self) -> list[str]:
+        """Attribute columns that no source lists: an annotator's."""
+        listed = {name for source in self.sources.values() for name in source["attributes"]}
+        return [name for name in self.attributes if name not in listed]
+
+    def pool(self, source_name: str) -> pa.Table:
+        """The rows that stand as they are, as a part (see ``part_schema``).
+
+        Of the source being ingested, refusals that may have passed are left out, and what other limits may change; of
+        other sources, only ready rows whose thumbnails are to be of another kind.
+        """
+        table, sizes = self.table, self._settings["sizes"]
+        columns = {name: table.column(name) for name in ("item_id", "fingerprint", *FOUND_SCHEMA.names)}
+        ready, unreadable = (pc.equal(table.column("status"), status) for status in (READY, UNREADABLE))
+        other = pc.not_equal(table.column("source"), source_name)
+        settled = pc.invert(pc.is_in(table.column("reason"), value_set=pa.array(PASSING)))
+        if not self.same_limits:
+            ready = pc.and_(ready, pc.or_(other, self._within_limits()))
+            settled = pc.and_(
+                settled, pc.invert(pc.fill_null(pc.starts_with(table.column("reason"), "too_many"), False))
+            )
+        keep = pc.and_(unreadable, pc.or_(other, settled))
+        schema = part_schema(sizes)
+        if self.same_settings and self.thumbnails is not None:
+            keep = pc.or_(keep, ready)
+            for size in sizes:
+                index = pq.read_table(self.thumbnails.file(index_file(size)), schema=INDEX_SCHEMA)
+                missing = table.num_rows - index.num_rows
+                for name in INDEX_SCHEMA.names:
+                    field = schema.field(f"{name}_{size}")
+                    columns[field.name] = pa.chunked_array(
+                        [*index.column(name).cast(field.type).chunks, pa.nulls(missing, field.type)], field.type
+                    )
+        for field in schema:
+            columns.setdefault(field.name, pa.nulls(table.num_rows, field.type))
+        return pa.table(columns, schema).filter(keep)
+
+    def departed(self, source_name: str, listed: pa.ChunkedArray) -> pa.Table:
+        """The rows that are gone: before and still, or only now that ``source_name`` lists other ids."""
+        table = self.table
+        back = pc.is_in(table.column("item_id"), value_set=listed)
+        gone = pc.or_(pc.equal(table.column("status"), GONE), pc.equal(table.column("source"), source_name))
+        table = table.filter(pc.and_(gone, pc.invert(back)))
+        for name, value in (("status", GONE), ("reason", None), ("message", None)):
+            column = pa.array([value] * table.num_rows, pa.string())
+            table = table.set_column(table.column_names.index(name), name, column)
+        return table
+
+    def others(self, source_name: str) -> pa.Table:
+        """The rows of other sources that are not gone."""
+        status, source = self.table.column("status"), self.table.column("source")
+        return self.table.filter(pc.and_(pc.not_equal(status, GONE), pc.not_equal(source, source_name)))
+
+    def next_part(self) -> int:
+        """The first free number for a thumbnail shard."""
+        files = self.thumbnails.manifest.files if self.thumbnails is not None else {}
+        return 1 + max((int(name.split("part-")[1][:5]) for name in files if "part-" in name), default=-1)
+
+    def _within_limits(self) -> pa.ChunkedArray:
+        width, height, frames, size = (
+            self.table.column(name).to_numpy() for name in ("width", "height", "frames", "size_bytes")
+        )
+        limits = self._limits
+        fine = (width * height <= limits.max_pixels) & (frames <= limits.max_frames) & (size <= limits.max_bytes)
+        return pa.chunked_array([pa.array(np.asarray(fine))])
+
+
+def _remove_unpinned(collection: Collection, newest: Artifact | None) -> None:
+    """Remove thumbnails younger than the newest catalog's: an ingest was killed before the catalog that pins them."""
+    pinned = newest.manifest.parents["thumbnails"]["id"] if newest is not None else ""
+    for thumbnails_id in collection.ids("thumbnails"):
+        if thumbnails_id > pinned:
+            shutil.rmtree(collection.folder("thumbnails") / thumbnails_id, ignore_errors=True)
