@@ -18,6 +18,14 @@ def test_whitening_decorrelates():
     np.testing.assert_allclose(out.mean(axis=0), 0, atol=1e-3)
 
 
+def test_half_whitening_is_halfway():
+    raw = data()
+    plain, half, full = (fit(raw, pca=6, whiten=w, normalise=False)(raw).std(axis=0) for w in (0, 0.5, 1))
+    np.testing.assert_allclose(half, np.sqrt(plain * full), rtol=1e-3)
+    with pytest.raises(ConfigError, match="whiten is 2"):
+        fit(raw, whiten=2)
+
+
 def test_pca_keeps_distances_when_nothing_is_dropped():
     raw = data()
     out = fit(raw, pca=12, normalise=False)(raw)

@@ -62,18 +62,21 @@ class PostProcess:
 
 
 def fit(
-    raw: np.ndarray, *, center: bool = True, pca: int | None = None, whiten: bool = False, normalise: bool = True
+    raw: np.ndarray, *, center: bool = True, pca: int | None = None, whiten: float = 0.0, normalise: bool = True
 ) -> PostProcess:
     """Fit on (n, d) raw vectors of training items. ``pca`` is capped at what n and d allow.
 
-    Whitening divides by each component's standard deviation, with the variance floor of 1e-4 of the first: Jégou and
-    Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening" (ECCV 2012).
+    ``whiten`` from 0 to 1 divides each component by that power of its standard deviation, with a variance floor of 1e-4
+    of the first: 1 is Jégou and Chum, "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and
+    whitening" (ECCV 2012); halfway keeps more of what the strong components tell.
     """
     n, d = raw.shape
     if n < 2:
         raise ConfigError(f"Post-processing is fitted on training items, and there are {n}. Ingest more pictures")
     if pca is not None and pca < 1:
         raise ConfigError(f"postprocess.pca is {pca}. Give the number of dimensions to keep, or null for all")
+    if not 0 <= whiten <= 1:
+        raise ConfigError(f"postprocess.whiten is {whiten}. Give 0 (not at all) to 1 (fully); true is 1")
     mean = raw.mean(axis=0, dtype=np.float64) if center else np.zeros(d)
     if pca is None and not whiten:
         return PostProcess(mean.astype(np.float32), None, normalise)
@@ -87,5 +90,5 @@ def fit(
     # Eigenvectors have no sign of their own: fix it, so that the same data gives the same numbers.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
     if whiten:
-        axes = axes / np.sqrt(np.maximum(variances, variances[0] * 1e-4 + 1e-12))
+        axes = axes / np.maximum(variances, variances[0] * 1e-4 + 1e-12) ** (whiten / 2)
     return PostProcess(mean.astype(np.float32), axes.astype(np.float32), normalise)
