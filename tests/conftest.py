@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
+
+from nitari import catalog
+from nitari.artifact import Artifact, publish
+from nitari.collection import Collection
+from nitari.space import Metric, Space, unit
 
 MakePictures = Callable[..., list[Path]]
 
@@ -47,5 +55,49 @@ def make_pictures() -> MakePictures:
             picture.save(path, **({} if path.suffix == ".png" else {"quality": 90}))
             paths.append(path)
         return paths
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def catalog_of() -> Callable[[Collection, int], Artifact]:
+    """``catalog_of(collection, n)`` publishes a catalog of n ready items without pictures, in four categories c0 to c3."""
+
+    def make(collection: Collection, n: int) -> Artifact:
+        thumbnails = publish(
+            collection.work("thumbnails", {"n": n}), collection.folder("thumbnails"), "thumbnails", info={"sizes": [96]}
+        )
+        rows: dict[str, list[Any]] = {name: [None] * n for name in catalog.SCHEMA.names}
+        rows |= {"item_id": [f"{i:016x}" for i in range(n)], "status": ["ready"] * n}
+        rows |= {"file_name": [f"{i}.jpg" for i in range(n)], "sha256": [f"{i:064x}" for i in range(n)]}
+        table = pa.table(rows, schema=catalog.SCHEMA)
+        table = table.append_column("category", pa.array([f"c{i % 4}" for i in range(n)]))
+        work = collection.work("catalog", {"n": n})
+        pq.write_table(table, work / catalog.FILE)
+        parents, counts = {"thumbnails": thumbnails}, catalog.counts(table)
+        return publish(work, collection.folder("catalog"), "catalog", parents=parents, counts=counts)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def space_of() -> Callable[..., Artifact]:
+    """``space_of(collection, catalog, name, dim=16, metric="cosine", seed=0)`` publishes embeddings of random vectors."""
+
+    def make(
+        collection: Collection, catalog: Artifact, name: str, dim: int = 16, metric: Metric = "cosine", seed: int = 0
+    ) -> Artifact:
+        n = catalog.manifest.counts["ready"]
+        vectors = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+        work = collection.work("embeddings", {"name": name})
+        np.save(work / "vectors.npy", unit(vectors) if metric == "cosine" else vectors)
+        return publish(
+            work,
+            collection.folder("embeddings", name),
+            "embeddings",
+            parents={"catalog": catalog},
+            counts={"vectors": n},
+            info={"space": Space(name, metric, dim).to_dict(), "extractor": {}, "postprocess": False},
+        )
 
     return make

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -30,10 +30,12 @@ class SearchResult(NamedTuple):
 class Index(Protocol):
     """Rows are positions in the vectors given to ``build``: int64, and never ids.
 
-    ``vectors`` stay with their embeddings: an index keeps only what it adds, and is loaded beside them.
+    ``vectors`` stay with their embeddings: an index keeps only what it adds, and is loaded beside them. ``sweep`` names
+    the attribute that trades latency for recall at query time, with the values to try, ascending; None: nothing to trade.
     """
 
     space: Space
+    sweep: ClassVar[tuple[str, tuple[int, ...]] | None]
 
     def build(self, vectors: np.ndarray, attributes: pd.DataFrame | None = None) -> None: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -24,6 +24,8 @@ _UNIT = 2e-6  # how far from 1 a norm may be for a dot product to be a cosine
 
 class Exact:
     """Scans in blocks: the memory used does not grow with the number of vectors. Equal distances are ordered by row."""
+
+    sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = None
 
     def __init__(self, space: Space) -> None:
         self.space = space

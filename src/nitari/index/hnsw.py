@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -45,6 +45,11 @@ class Hnsw:
     searching (recall against latency): the last may be changed at any time. ``threads`` null is one a core. Distances
     are computed again from the vectors. A graph built by several threads differs a little from run to run.
     """
+
+    sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = (
+        "ef_search",
+        (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048),
+    )
 
     def __init__(
         self,

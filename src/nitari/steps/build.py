@@ -1,0 +1,180 @@
+"""Build: an index for each space, tuned to the recall asked for, and a release that pins everything to be served."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nitari.artifact import Artifact, publish
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.index import create
+from nitari.index.tuning import tune
+from nitari.steps import Progress, silent
+
+log = logging.getLogger(__name__)
+
+QUERIES = 1000
+"""Stored vectors that the recall of an index is measured with, at most."""
+
+
+def build(
+    collection: Collection,
+    index: Mapping[str, Any],
+    *,
+    spaces: Sequence[str] | None = None,
+    weights: Mapping[str, float] | None = None,
+    target: float = 0.99,
+    k: int = 10,
+    seed: int = 0,
+    threads: int | None = None,
+    switch: bool = True,
+    progress: Progress = silent,
+) -> Artifact:
+    """Publish an index a space and a release of them all, and make it the current one unless ``switch`` is False.
+
+    ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
+    extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
+    ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
+    scoring: None counts the space 'encoder' alone, or all alike where there is none. An index of the same vectors and
+    settings is used again, and so is a release of the same parts.
+    """
+    if not 0 < target <= 1:
+        raise ConfigError(f"target is {target}. Give a recall above 0 and up to 1")
+    if k < 1:
+        raise ConfigError(f"k is {k}. Measure at least 1 result")
+    with collection.lock("build"):
+        catalog = collection.latest("catalog")
+        embeddings = _fresh(collection, catalog, spaces)
+        scoring = _weights(list(embeddings), weights)
+        config = {**index, "target": target, "k": k, "seed": seed}
+        parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
+        for done, (space, vectors) in enumerate(embeddings.items()):
+            progress(done, len(embeddings))
+            parents[f"embeddings:{space}"] = vectors.artifact
+            parents[f"index:{space}"] = _index(collection, vectors, config, threads)
+            if "encoder" in vectors.artifact.manifest.parents:
+                parents[f"encoder:{space}"] = collection.parent(vectors.artifact, "encoder")
+        progress(len(embeddings), len(embeddings))
+        release = _release(collection, parents, {"spaces": list(embeddings), "weights": scoring})
+        if switch:
+            collection.switch(release)
+        return release
+
+
+def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | None) -> dict[str, Embeddings]:
+    """The newest embeddings of each space, made from ``catalog``."""
+    names = collection.spaces() if spaces is None else list(dict.fromkeys(spaces))
+    fresh, left = {}, []
+    for name in names:
+        artifact = collection.latest("embeddings", name)
+        pinned = artifact.manifest.parents["catalog"]
+        if pinned["digest"] == catalog.manifest.digest:
+            fresh[name] = Embeddings(artifact)
+            if len(fresh[name].vectors) != catalog.manifest.counts["ready"]:
+                raise DamagedArtifactError(
+                    f"embeddings '{name}/{artifact.id}' holds {len(fresh[name].vectors)} vectors, its catalog "
+                    f"{catalog.manifest.counts['ready']} ready items. Run: {_renew(collection, name)}"
+                )
+            continue
+        left.append(
+            f"Space '{name}' was extracted from catalog {pinned['id']}, the newest is {catalog.id}. "
+            f"Run: {_renew(collection, name)}"
+        )
+    if left and (spaces is not None or not fresh):
+        raise ArtifactError("\n".join(left))
+    for message in left:
+        log.warning("%s. It is left out of this release", message)
+    if not fresh:
+        raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
+    return fresh
+
+
+def _renew(collection: Collection, space: str) -> str:
+    return f"nitari extract collection={collection.name} extractor={space}"
+
+
+def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict[str, float]:
+    if weights is None:
+        return {space: 1.0 if space == "encoder" or "encoder" not in spaces else 0.0 for space in spaces}
+    unknown = [name for name in weights if name not in spaces]
+    if unknown:
+        raise ConfigError(f"weights names the space '{unknown[0]}'. This release has: {', '.join(spaces)}")
+    if any(value < 0 for value in weights.values()) or not any(weights.values()):
+        raise ConfigError(f"weights are {dict(weights)}. None may be below 0, and one must be above it")
+    return {space: float(weights.get(space, 0.0)) for space in spaces}
+
+
+def _index(collection: Collection, embeddings: Embeddings, config: dict[str, Any], threads: int | None) -> Artifact:
+    """A new index artifact, or an intact published one of the same vectors and settings."""
+    space = embeddings.space.name
+    settings = {key: value for key, value in config.items() if key != "threads"}  # they change the time it takes
+    for artifact_id in reversed(collection.ids("index", space)):
+        try:
+            found = collection.open("index", artifact_id, space)
+            found.expect_parent("embeddings", embeddings.artifact)
+            if found.manifest.config == settings:
+                found.verify()
+                return found
+        except ArtifactError as error:
+            log.debug("Index '%s' is not used again: %s", artifact_id, error)
+    arguments = {key: value for key, value in config.items() if key not in ("target", "k", "seed")}
+    if "threads" in arguments:
+        arguments["threads"] = arguments["threads"] or threads
+    index = create(arguments, embeddings.space)
+    vectors = embeddings.vectors
+    log.info("Indexing %s vectors of space '%s'", f"{len(vectors):,}", space)
+    start = time.perf_counter()
+    index.build(vectors)
+    seconds = time.perf_counter() - start
+    measured = tune(index, vectors, k=config["k"], target=config["target"], queries=QUERIES, seed=config["seed"])
+    work = collection.work("build", {"space": space, "embeddings": embeddings.artifact.manifest.digest, **settings})
+    collection.discard(work)  # whatever a killed run left: a graph cannot be taken up half-built
+    work.mkdir(parents=True)
+    parameters = index.save(work)
+    measures: dict[str, Any] = {"build_seconds": round(seconds, 3)}
+    if index.sweep:
+        measures[index.sweep[0]] = getattr(index, index.sweep[0])
+    if measured:
+        measures |= measured.summary(config["k"], config["seed"])
+    artifact = publish(
+        work,
+        collection.folder("index", space),
+        "index",
+        parents={"embeddings": embeddings.artifact},
+        counts={"vectors": len(vectors)},
+        config=settings,
+        info={
+            "space": embeddings.space.to_dict(),
+            "index": config["_target_"],
+            "parameters": parameters,
+            "measured": measures,
+        },
+    )
+    if measured and measured.recall.mean() < config["target"]:
+        log.warning(
+            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise M or ef_construction, or take index=exact",
+            space,
+            config["k"],
+            measured.recall.mean(),
+            config["target"],
+        )
+    return artifact
+
+
+def _release(collection: Collection, parents: Mapping[str, Artifact], info: Mapping[str, Any]) -> Artifact:
+    """A new release, or the published one of the same parts."""
+    references = {role: parent.reference for role, parent in parents.items()}
+    for release_id in reversed(collection.ids("release")):
+        try:
+            found = collection.open("release", release_id)
+        except ArtifactError:
+            continue
+        if found.manifest.parents == references and found.manifest.info == info:
+            return found
+    work = collection.work("release", references)
+    items = parents["catalog"].manifest.counts["ready"]
+    return publish(work, collection.folder("release"), "release", parents=parents, counts={"items": items}, info=info)

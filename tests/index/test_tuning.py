@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from nitari.index import SearchResult
+from nitari.index.hnsw import Hnsw
+from nitari.index.tuning import ann_recall, interval, tune, without_self
+from nitari.space import Space, unit
+
+
+def test_ties_are_no_misses():
+    truth = np.array([[0.1, 0.2, 0.2], [0.0, 0.0, 0.5]], np.float32)
+    found = np.array([[0.1, 0.2, 0.2 + 5e-7], [0.0, 0.6, np.inf]], np.float32)
+    assert ann_recall(found, truth).tolist() == [1.0, pytest.approx(1 / 3)]
+
+
+def test_the_query_itself_does_not_count():
+    result = SearchResult(np.array([[4, 7, 1], [9, 8, 3]]), np.array([[0, 0.1, 0.2], [0, 0.1, 0.2]], np.float32))
+    rest = without_self(result, np.array([7, 5]))  # 5 was hidden behind its duplicates
+    assert rest.rows.tolist() == [[4, 1], [9, 8]]
+    assert np.allclose(rest.distances, [[0, 0.2], [0, 0.1]])
+
+
+def test_the_interval_holds_the_mean():
+    values = np.array([1.0] * 90 + [0.5] * 10)
+    low, high = interval(values)
+    assert low < 0.95 < high
+    assert interval(np.ones(10)) == (1.0, 1.0)
+
+
+def test_the_smallest_effort_that_reaches_the_target():
+    vectors = unit(np.random.default_rng(0).standard_normal((6_000, 24)).astype(np.float32))
+    index = Hnsw(Space("form", "cosine", 24), M=6, ef_construction=30)
+    index.build(vectors)
+    efforts = []
+    for target in (0.6, 0.9, 0.98):
+        measured = tune(index, vectors, k=10, target=target, queries=200, seed=0)
+        assert measured is not None
+        assert interval(measured.recall)[0] >= target
+        assert measured.summary(10, 0)["ann_recall_at_10"]["value"] >= target
+        efforts.append(index.ef_search)
+    assert efforts == sorted(set(efforts))
