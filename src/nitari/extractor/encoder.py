@@ -97,10 +97,7 @@ class EncoderExtractor:
 
     def codes(self, pictures: np.ndarray) -> np.ndarray:
         """(n, side, side, 3) uint8 -> (n, d) float32 raw codes, averaged with the mirrored ones where asked."""
-        if not self.mirror:
-            return self._run(pictures)
-        both = self._run(np.concatenate([pictures, pictures[:, :, ::-1]]))
-        return (both[: len(pictures)] + both[len(pictures) :]) / 2
+        return average(self._run, pictures, self.mirror)
 
     def _postprocess(self) -> PostProcess | None:
         if POSTPROCESS not in self.artifact.manifest.files:
@@ -139,3 +136,11 @@ class OnnxRuntime:
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
         return self.session.run(None, {"pictures": np.ascontiguousarray(pictures)})[0]
+
+
+def average(run: Runtime, pictures: np.ndarray, mirror: bool) -> np.ndarray:
+    """(n, side, side, 3) uint8 -> (n, d) float32 codes; with ``mirror`` the mean of each and of its mirror image's."""
+    if not mirror:
+        return run(pictures)
+    both = run(np.concatenate([pictures, pictures[:, :, ::-1]]))
+    return (both[: len(pictures)] + both[len(pictures) :]) / 2

@@ -1,0 +1,109 @@
+"""The training step: views, codes, objective, and the optimiser with its schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nitari.model.augment import Augment
+from nitari.model.objective import Batch, Objective
+from nitari.model.trainer import Settings
+
+
+class Training(lightning.LightningModule):
+    """``done`` counts optimiser steps over every interruption, of ``total``; each step's random draws follow from
+    (seed, done), and so does its learning rate.
+    """
+
+    def __init__(
+        self, network: nn.Module, objective: nn.Module, augment: Augment, settings: Settings, seed: int
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+        self.augment = augment
+        self.settings = settings
+        self.seed = seed
+        self.total = 1
+        self.steps_per_epoch = 1
+        self.done = 0
+        self.seconds = 0.0
+        self.logged: dict[str, Tensor] = {}
+        encode = cast(Any, network).encode
+        self._encode = torch.compile(encode) if settings.compile else encode
+
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
+        loss, logs, _ = self._loss(batch, (self.seed, self.done, self.global_rank))
+        self.logged = {"loss": loss.detach(), **logs}
+        return loss
+
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        """val_loss, and how often an augmented view finds its own picture first among the batch."""
+        loss, logs, views = self._loss(batch, (self.seed, 2**31 + index, self.global_rank))
+        clean = self._encode(scaled(batch))
+        found = nearest(views.codes[0], clean) == torch.arange(len(batch), device=clean.device)
+        logs = {"loss": loss, **logs, "copy_recall": found.float().mean()}
+        for name, value in logs.items():
+            self.log(f"val_{name}", value.float(), batch_size=len(batch), on_epoch=True, sync_dist=True)
+
+    def on_train_batch_start(self, batch: Tensor, index: int) -> None:
+        rate = self.settings.lr * self.schedule()
+        for group in cast(torch.optim.Optimizer, self.optimizers()).param_groups:
+            group["lr"] = rate
+
+    def optimizer_step(self, *arguments: Any, **named: Any) -> None:
+        super().optimizer_step(*arguments, **named)
+        self.done += 1
+
+    def schedule(self) -> float:
+        """Share of the peak rate: linear warm-up, then half a cosine to zero, over steps or minutes, what is spent first."""
+        spent = (self.done + 0.5) / self.total
+        if self.settings.max_minutes:
+            spent = max(spent, self.seconds / (60 * self.settings.max_minutes))
+        if spent < self.settings.warmup:
+            return spent / self.settings.warmup
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - self.settings.warmup) / (1 - self.settings.warmup))))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; biases and normalisation are not decayed."""
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        return torch.optim.AdamW(groups, lr=self.settings.lr, betas=self.settings.betas, fused=True)
+
+    def _loss(self, batch: Tensor, seed: tuple[int, ...]) -> tuple[Tensor, Mapping[str, Tensor], Batch]:
+        objective = cast(Objective, self.objective)
+        generator = torch.Generator().manual_seed(
+            int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
+        )
+        pictures = scaled(batch)
+        views = tuple(channels_last(self.augment(pictures, generator)) for _ in range(objective.views))
+        codes = self._encode(torch.cat(views)).chunk(len(views))
+        seen = Batch(self.network, views, codes)
+        loss, logs = objective(seen)
+        return loss, logs, seen
+
+
+def scaled(batch: Tensor) -> Tensor:
+    """(n, side, side, 3) uint8 -> (n, 3, side, side) float32 in [0, 1], channels last in memory."""
+    return batch.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def channels_last(pictures: Tensor) -> Tensor:
+    return pictures.contiguous(memory_format=torch.channels_last)
+
+
+def nearest(queries: Tensor, codes: Tensor) -> Tensor:
+    """(q, d), (n, d) -> (q,) positions of the nearest code by cosine, once the codes are centred."""
+    middle = codes.float().mean(0)
+    one, two = (functional.normalize(t.float() - middle, dim=1) for t in (queries, codes))
+    return (one @ two.T).argmax(1)

@@ -1,0 +1,39 @@
+"""The weighted sum of objectives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from torch import Tensor, nn
+
+from nitari.errors import ConfigError
+from nitari.model.objective import Batch, Objective
+
+
+class Weighted(nn.Module):
+    """``terms`` by name, each times its weight; each is logged under its name."""
+
+    def __init__(self, terms: Mapping[str, nn.Module], weights: Mapping[str, float]) -> None:
+        super().__init__()
+        if not terms or set(terms) != set(weights):
+            raise ConfigError(
+                f"objective.terms are {sorted(terms)} and objective.weights are for {sorted(weights)}. Give each term one weight"
+            )
+        self.terms = nn.ModuleDict(dict(terms))
+        self.weights = {name: float(weights[name]) for name in terms}
+        self.views = max(cast(Objective, term).views for term in terms.values())
+
+    def prepare(self, network: nn.Module) -> None:
+        for term in self.terms.values():
+            cast(Objective, term).prepare(network)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        total = batch.codes[0].new_zeros(())
+        logs: dict[str, Tensor] = {}
+        for name, term in self.terms.items():
+            value, more = term(batch)
+            total = total + self.weights[name] * value
+            logs[name] = value.detach()
+            logs.update(more)
+        return total, logs

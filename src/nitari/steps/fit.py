@@ -1,0 +1,265 @@
+"""Fit: thumbnails -> a trained encoder, exported, post-processed and published. Goes on where a killed one stopped."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import nn
+
+from nitari.artifact import Artifact, publish
+from nitari.catalog import Catalog
+from nitari.collection import Collection
+from nitari.extractor import postprocess
+from nitari.extractor.encoder import ONNX, POSTPROCESS, WEIGHTS, OnnxRuntime, average
+from nitari.model import create
+from nitari.model.augment import Augment
+from nitari.model.data import Data, Packed, pack, passes
+from nitari.model.export import export
+from nitari.model.journal import Journal, Log
+from nitari.model.module import Training, scaled
+from nitari.model.trainer import Settings, quiet, trainer
+from nitari.steps import Progress, silent
+from nitari.steps.holdout import training_mask, training_rule
+from nitari.steps.pictures import Pictures
+
+HISTORY = "history.json"
+HELD_OUT = "held_out.parquet"
+RECONSTRUCTIONS = "reconstructions.png"
+
+
+@dataclass(frozen=True)
+class Encode:
+    """What follows the network: ``postprocess`` are the arguments of ``extractor.postprocess.fit`` (None: nothing),
+    fitted on at most ``max_items`` training pictures.
+    """
+
+    mirror: bool = True
+    postprocess: Mapping[str, Any] | None = field(default_factory=lambda: {"center": True, "pca": 128, "whiten": True})
+    max_items: int = 50_000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides an encoder. ``model`` and ``objective`` are specifications (``nitari.model.create``)."""
+
+    model: Mapping[str, Any]
+    objective: Mapping[str, Any]
+    augment: Augment
+    data: Data
+    trainer: Settings
+    encode: Encode = Encode()
+    where: str | None = None
+    seed: int = 0
+
+    def key(self, catalog: Artifact) -> dict[str, Any]:
+        """JSON-ready; the same recipe on the same catalog goes on with the same unfinished work."""
+        values = asdict(self) | {"trainer": self.trainer.budget(), "catalog": catalog.manifest.digest}
+        return json.loads(json.dumps(values))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``history``: one row an epoch, see ``model.journal.Journal``."""
+
+    artifact: Artifact
+    history: list[dict[str, float]]
+
+
+def work(collection: Collection, recipe: Recipe) -> Path:
+    """Where this recipe's unfinished training lives."""
+    return collection.work("fit", recipe.key(collection.latest("catalog")))
+
+
+def finished(collection: Collection, recipe: Recipe) -> Fitted | None:
+    """The newest encoder, if it is what this recipe makes."""
+    artifact = collection.find("encoder")
+    if artifact is None or artifact.manifest.info["recipe"] != recipe.key(collection.latest("catalog")):
+        return None
+    return Fitted(artifact, json.loads(artifact.file(HISTORY).read_text(encoding="utf-8")))
+
+
+def fit(
+    collection: Collection,
+    recipe: Recipe,
+    *,
+    threads: int = 2,
+    config: Mapping[str, Any] | None = None,
+    progress: Callable[[str], Progress] = lambda label: silent,
+    log: Log | None = None,
+    mlflow_run: str | None = None,
+) -> Fitted:
+    """Train on the pictures that ``recipe.where`` chooses (see ``steps.holdout``) and publish an ``encoder``.
+
+    ``log`` gets each epoch's numbers. One process at a time fits a collection.
+    """
+    with collection.lock("fit"):
+        done = finished(collection, recipe)
+        if done is not None:
+            return done
+        catalog = Catalog(collection.latest("catalog"))
+        folder = work(collection, recipe)
+        mask = training_mask(catalog, recipe.where)
+        train, held_out = recipe.data.choose(mask, recipe.seed)
+        rows = np.union1d(train, held_out)
+        network = seeded(recipe)
+        packed = pack_rows(collection, catalog, rows, recipe, int(network.size), threads, progress("packing"))
+        source = Packed(
+            packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
+        )
+        module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
+        out = folder / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        info = write(out, module.network, recipe, source, progress("encoding"), threads)
+        (out / HISTORY).write_text(json.dumps(journal.history), encoding="utf-8")
+        ids = catalog.item_ids[: catalog.n_ready][~mask].astype(str)
+        pq.write_table(pa.table({"item_id": pa.array(ids, pa.string())}), out / HELD_OUT)
+        artifact = publish(
+            out,
+            collection.folder("encoder"),
+            "encoder",
+            parents={"catalog": catalog.artifact},
+            counts={"train": len(train), "held_out": int((~mask).sum()), "steps": module.done},
+            config=config,
+            info=info | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(catalog.artifact)},
+            mlflow_run=mlflow_run,
+        )
+        collection.discard(folder)
+        return Fitted(artifact, journal.history)
+
+
+def seeded(recipe: Recipe) -> Any:
+    """The network as it is before training, the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return create(recipe.model)
+
+
+def pack_rows(
+    collection: Collection,
+    catalog: Catalog,
+    rows: np.ndarray,
+    recipe: Recipe,
+    side: int,
+    threads: int,
+    progress: Progress,
+) -> Path:
+    """The pictures of ``rows`` at the network's size, in the collection's cache."""
+    pictures = Pictures(collection, catalog)
+    digest = collection.parent(catalog.artifact, "thumbnails").manifest.digest
+    return pack(
+        collection.path / "cache",
+        digest,
+        rows,
+        lambda chosen: pictures.read(chosen, side),
+        side,
+        recipe.data.fit,
+        threads=threads,
+        progress=progress,
+    )
+
+
+def run(
+    folder: Path,
+    network: nn.Module,
+    recipe: Recipe,
+    source: Packed,
+    *,
+    progress: Progress = silent,
+    log: Log | None = None,
+) -> tuple[Training, Journal]:
+    """Train ``network`` to the end, from ``folder``'s saved state where there is one."""
+    settings = recipe.trainer
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed + 1)
+        objective = create(recipe.objective)
+        objective.prepare(network)
+    module = Training(network, objective, recipe.augment, settings, recipe.seed)
+    journal = Journal(folder, progress=progress, log=log)
+    journal.resume(module)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    if not journal.finished:
+        with quiet():
+            lightning = trainer(settings, [journal], validate=len(source.held_out) > 0)
+            steps = passes(len(source.train), settings.batch, lightning.world_size)
+            module.steps_per_epoch, module.total = steps, settings.total(steps)
+            source.module = module
+            lightning.fit_loop.max_epochs = math.ceil(module.total / steps) - module.done // steps
+            module.network.to(memory_format=torch.channels_last)
+            lightning.fit(module, datamodule=source)
+        # Other processes may have done the work: what counts is what was saved.
+        journal.resume(module)
+    if settings.patience and journal.best_module:
+        module.load_state_dict(journal.best_module)
+    return module.cpu().eval(), journal
+
+
+def write(
+    out: Path, network: nn.Module, recipe: Recipe, source: Packed, progress: Progress, threads: int
+) -> dict[str, Any]:
+    """Every file of the encoder but its lists; returns what its manifest says of it."""
+    difference = export(network, out / ONNX)
+    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out / WEIGHTS)
+    after = None
+    if recipe.encode.postprocess is not None:
+        chosen, _ = Data(max_items=recipe.encode.max_items).choose(
+            np.isin(np.arange(len(source.pictures)), source.train), recipe.seed
+        )
+        raw = codes(
+            out / ONNX, source.pictures, chosen, mirror=recipe.encode.mirror, progress=progress, threads=threads
+        )
+        after = postprocess.fit(raw, **recipe.encode.postprocess)
+        after.save(out / POSTPROCESS)
+    if getattr(network, "decoder", None) is not None:
+        seen = source.held_out if len(source.held_out) else source.train
+        reconstructions(network, seeded(recipe), source.pictures[seen[:10]]).save(out / RECONSTRUCTIONS)
+    dim = int(network.dim)  # type: ignore[arg-type]
+    return {
+        "side": int(network.size),  # type: ignore[arg-type]
+        "fit": recipe.data.fit,
+        "mirror": recipe.encode.mirror,
+        "dim": dim,
+        "out_dim": after.dim if after else dim,
+        "model": dict(recipe.model),
+        "onnx_difference": difference,
+    }
+
+
+def codes(
+    path: Path,
+    pictures: np.ndarray,
+    positions: np.ndarray,
+    *,
+    mirror: bool,
+    progress: Progress = silent,
+    threads: int = 1,
+) -> np.ndarray:
+    """(n, d) float32 raw codes of packed pictures, as the extractor computes them."""
+    runtime = OnnxRuntime(path, threads)
+    parts = []
+    for start in range(0, len(positions), 64):
+        parts.append(average(runtime, pictures[positions[start : start + 64]], mirror))
+        progress(min(start + 64, len(positions)), len(positions))
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def reconstructions(after: Any, before: Any, pictures: np.ndarray) -> Image.Image:
+    """Three rows: the pictures, what the untrained network makes of them, and what the trained one does."""
+    batch = scaled(torch.from_numpy(pictures))
+    rows = [batch, *(network.eval().decode(network.encode(batch)) for network in (before, after))]
+    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+    return Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy())
