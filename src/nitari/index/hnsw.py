@@ -8,6 +8,7 @@ keeps ``efSearch`` globally.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import shutil
@@ -203,7 +204,7 @@ def _verify(space: Space, file: Path, expected: str) -> None:
 
 
 def _import() -> Any:
-    """nmslib, without what its wheel writes to standard error on import about the processor it was compiled for."""
+    """nmslib, without what its wheel writes to standard error on import, and without a log line for each setting."""
     if "nmslib" in sys.modules:
         return sys.modules["nmslib"]
     sys.stderr.flush()
@@ -217,4 +218,5 @@ def _import() -> Any:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(null)
+    logging.getLogger("nmslib").setLevel(logging.WARNING)
     return nmslib
