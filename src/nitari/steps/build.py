@@ -13,6 +13,7 @@ from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.index import create
 from nitari.index.tuning import tune
+from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, silent
 
 log = logging.getLogger(__name__)
@@ -100,12 +101,8 @@ def _renew(collection: Collection, space: str) -> str:
 def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict[str, float]:
     if weights is None:
         return {space: 1.0 if space == "encoder" or "encoder" not in spaces else 0.0 for space in spaces}
-    unknown = [name for name in weights if name not in spaces]
-    if unknown:
-        raise ConfigError(f"weights names the space '{unknown[0]}'. This release has: {', '.join(spaces)}")
-    if any(value < 0 for value in weights.values()) or not any(weights.values()):
-        raise ConfigError(f"weights are {dict(weights)}. None may be below 0, and one must be above it")
-    return {space: float(weights.get(space, 0.0)) for space in spaces}
+    counted = check_weights(weights, spaces)
+    return {space: counted.get(space, 0.0) for space in spaces}
 
 
 def _index(collection: Collection, embeddings: Embeddings, config: dict[str, Any], threads: int | None) -> Artifact:
