@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from nitari import catalog
 from nitari.artifact import Artifact, publish
 from nitari.collection import Collection
 from nitari.space import Metric, Space, unit
+from nitari.steps.ingest import ingest
 
 MakePictures = Callable[..., list[Path]]
 
@@ -99,5 +101,40 @@ def space_of() -> Callable[..., Artifact]:
             counts={"vectors": n},
             info={"space": Space(name, metric, dim).to_dict(), "extractor": {}, "postprocess": False},
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ingest_folder() -> Callable[..., Artifact]:
+    """``ingest_folder(collection, folder, columns=None, sizes=(96,))`` ingests a folder's pictures; returns the catalog.
+
+    ``columns(file_name)`` gives the values of extra columns, the same names for every file.
+    """
+
+    def make(
+        collection: Collection,
+        folder: Path,
+        columns: Callable[[str], dict[str, Any]] | None = None,
+        sizes: tuple[int, ...] = (96,),
+    ) -> Artifact:
+        rows = []
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            name, stat = path.relative_to(folder).as_posix(), path.stat()
+            rows.append(
+                {
+                    "item_id": hashlib.sha256(name.encode()).hexdigest()[:16],
+                    "file_name": name,
+                    "location": str(path),
+                    "offset": -1,
+                    "size_bytes": stat.st_size,
+                    "fingerprint": f"{stat.st_mtime_ns}/{stat.st_size}",
+                    **(columns(name) if columns else {}),
+                }
+            )
+        listing = pa.Table.from_pylist(rows)
+        for name in ("reason", "message"):
+            listing = listing.append_column(name, pa.nulls(len(rows), pa.string()))
+        return ingest(collection, listing, source_name="folder", sizes=sizes, workers=1)
 
     return make

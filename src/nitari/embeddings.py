@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,14 +35,3 @@ class Embeddings:
 
     def __len__(self) -> int:
         return int(self.artifact.manifest.counts["vectors"])
-
-
-def create(path: Path, n: int, space: Space) -> np.ndarray:
-    """A writable (n, width) memory map of a new ``vectors.npy``; an existing one of the same shape is kept."""
-    file = path / FILE
-    if file.exists():
-        return np.lib.format.open_memmap(file, mode="r+")
-    aside = file.with_suffix(".tmp")
-    np.lib.format.open_memmap(aside, mode="w+", dtype=space.dtype, shape=(n, space.width)).flush()
-    aside.replace(file)
-    return np.lib.format.open_memmap(file, mode="r+")

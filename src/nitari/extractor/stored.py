@@ -12,7 +12,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.extractor import Extractor, create
 from nitari.extractor.postprocess import PostProcess
-from nitari.space import DType, Space
+from nitari.space import DType, Space, unit
 
 POSTPROCESS = "postprocess.safetensors"
 
@@ -45,6 +45,8 @@ class Finished:
     def finish(self, raw: np.ndarray) -> np.ndarray:
         """(n, raw width) -> (n, space.width) of space.dtype."""
         vectors = raw if self.fitted is None else self.fitted(raw)
+        if self.fitted is None and self.space.metric == "cosine":
+            vectors = unit(vectors.astype(np.float32, copy=False))
         return vectors.astype(self.space.dtype, copy=False)
 
 
@@ -53,6 +55,7 @@ def restore(collection: Collection, embeddings: Artifact) -> Finished:
     info = embeddings.manifest.info
     spec = dict(info["extractor"])
     if "encoder" in embeddings.manifest.parents:
+        del spec["encoder"]
         spec["path"] = collection.parent(embeddings, "encoder").path
     fitted = PostProcess.load(embeddings.file(POSTPROCESS)) if info["postprocess"] else None
     return Finished(create(spec), fitted, Embeddings(embeddings).space.dtype)
