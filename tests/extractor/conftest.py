@@ -1,8 +1,40 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from nitari.artifact import publish
+
+SIDE, DIM = 8, 12
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder() -> Path:
-    pytest.skip("no extractor reads an encoder yet")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published encoder whose network is one random matrix: uint8 (n, 8, 8, 3) -> float32 (n, 12)."""
+    onnx = pytest.importorskip("onnx", reason="writing a network needs the extra 'train'")
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = np.random.default_rng(0).normal(size=(SIDE * SIDE * 3, DIM)).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pictures"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Div", ["float", "scale"], ["scaled"]),
+            helper.make_node("Sub", ["scaled", "half"], ["centred"]),
+            helper.make_node("Flatten", ["centred"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["code"]),
+        ],
+        "encoder",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
+        [helper.make_tensor_value_info("code", TensorProto.FLOAT, ["n", DIM])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.float32(255), "scale"),
+            numpy_helper.from_array(np.float32(0.5), "half"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    root = tmp_path_factory.mktemp("encoder")
+    (root / "work").mkdir()
+    onnx.save(model, root / "work" / "encoder.onnx")
+    info = {"side": SIDE, "fit": "stretch", "mirror": False, "dim": DIM, "model": {}}
+    return publish(root / "work", root / "encoders", "encoder", info=info).path
