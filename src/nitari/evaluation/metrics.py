@@ -25,24 +25,24 @@ class Estimate(TypedDict):
 
 def precision_at(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
     """(q,) relevant among the first k, over k; a gallery of fewer than k items counts as misses."""
-    return relevant[:, :k].sum(axis=1) / k
+    return np.asarray(relevant[:, :k].sum(axis=1) / k)
 
 
 def recall_at(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
     """(q,) found among the first k, over all relevant."""
-    return relevant[:, :k].sum(axis=1) / total
+    return np.asarray(relevant[:, :k].sum(axis=1) / total)
 
 
 def hit_at(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
     """(q,) 1 where any of the first k is relevant."""
-    return relevant[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(relevant[:, :k].any(axis=1), np.float64)
 
 
 def average_precision_at(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:
     """(q,) the precision at the rank of each relevant result among the first k, summed, over min(k, total)."""
     relevant = relevant[:, :k]
     precision = relevant.cumsum(axis=1) / np.arange(1, relevant.shape[1] + 1)
-    return (precision * relevant).sum(axis=1) / np.minimum(total, k)
+    return np.asarray((precision * relevant).sum(axis=1) / np.minimum(total, k))
 
 
 def ndcg_at(relevant: np.ndarray, total: np.ndarray, k: int) -> np.ndarray:

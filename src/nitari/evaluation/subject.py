@@ -1,0 +1,74 @@
+"""What is evaluated: a published space, the extractor that made it, and its index where one was built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nitari.artifact import Artifact
+from nitari.catalog import Catalog
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.errors import ConfigError
+from nitari.extractor.stored import Finished, restore
+from nitari.space import Space
+from nitari.steps.holdout import training_mask
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One space under test, row-aligned with the catalog that is evaluated. ``index`` is its newest, if it fits."""
+
+    embeddings: Embeddings
+    extractor: Finished
+    index: Artifact | None
+
+    @property
+    def name(self) -> str:
+        return self.space.name
+
+    @property
+    def space(self) -> Space:
+        return self.embeddings.space
+
+    @property
+    def vectors(self) -> np.ndarray:
+        return self.embeddings.vectors
+
+
+def open_subject(collection: Collection, catalog: Catalog, artifact: Artifact) -> Subject:
+    """Raises ArtifactError where the embeddings were made from another catalog."""
+    artifact.expect_parent("catalog", catalog.artifact)
+    embeddings = Embeddings(artifact)
+    index = collection.find("index", embeddings.space.name)
+    if index is not None and index.manifest.parents["embeddings"]["digest"] != artifact.manifest.digest:
+        index = None
+    return Subject(embeddings, restore(collection, artifact), index)
+
+
+def same_picture(catalog: Catalog) -> np.ndarray:
+    """(n_ready,) int64, equal for rows whose originals have the same bytes."""
+    return np.asarray(pd.factorize(catalog.ready("sha256").to_pandas())[0], np.int64)
+
+
+def choose(catalog: Catalog, where: str | None, encoder: Artifact | None, what: str) -> np.ndarray:
+    """Rows that ``where`` admits; without a filter, those that the encoder never trained on, or all if there are none."""
+    selection = catalog.select(where)
+    if selection is None:
+        trained = training_mask(catalog, None if encoder is None else encoder.manifest.info.get("where"))
+        rows = np.flatnonzero(~trained)
+        return rows if len(rows) else np.arange(catalog.n_ready)
+    if not len(selection.rows):
+        raise ConfigError(
+            f"{what}={where} admits no picture of the {catalog.n_ready} in the catalog. Choose another filter"
+        )
+    return selection.rows
+
+
+def sample(rows: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """At most ``limit`` of the rows, drawn by ``seed``, ascending."""
+    if len(rows) <= limit:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
