@@ -40,7 +40,16 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     encoder = collection.find("encoder")
     names = plain(cfg.spaces) or (["encoder"] if encoder else []) + list(BASELINES)
     spaces = [_embeddings(collection, name, cfg) for name in names]
-    with start_run(cfg.tracking, cfg.collection, f"evaluate {cfg.collection}", plain(cfg)) as tracked:
+    catalog = collection.latest("catalog")
+    tags = {
+        "job": "evaluate",
+        "collection": collection.name,
+        "catalog": catalog.id,
+        "data.digest": catalog.manifest.digest,
+    }
+    if encoder:
+        tags |= {"encoder": encoder.id, "fit.run": encoder.manifest.mlflow_run or "none"}
+    with start_run(cfg.tracking, cfg.collection, f"evaluate {cfg.collection}", plain(cfg), tags=tags) as tracked:
         artifact = evaluate(
             collection,
             spaces,
@@ -54,9 +63,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             progress=Progress("evaluate copies"),
         )
         found = results(artifact)
-        tracked.log_metrics(_metrics(found), 0)
-        for path in sorted(path for path in artifact.path.rglob("*") if path.is_file()):
-            tracked.log_artifact(path)
+        tracked.set_tags({"evaluation": artifact.id})
+        tracked.log_metrics(_metrics(found))
+        for name in artifact.manifest.files:
+            folder = name.rpartition("/")[0]
+            tracked.log_artifact(artifact.path / name, folder or None)
     return {
         **found,
         "evaluation": artifact.id,

@@ -82,11 +82,8 @@ def evaluate(
         raise ConfigError("No space is to be evaluated. Name some, for example: spaces=[encoder,pixels]")
     pictures = Pictures(collection, catalog)
     groups = same_picture(catalog)
-    asked = choose(catalog, queries, collection.find("encoder"), "queries")
-    searched = catalog.select(gallery)
-    among = np.arange(catalog.n_ready) if searched is None else searched.rows
-    if not len(among):
-        raise ConfigError(f"gallery={gallery} admits no picture. Choose another filter")
+    asked = choose(collection, catalog, queries, "queries")
+    among = choose(collection, catalog, gallery, "gallery") if gallery else np.arange(catalog.n_ready)
     copied = sample(asked, settings.max_queries, seed)
     task = None
     if labels is not None and settings.max_labelled:

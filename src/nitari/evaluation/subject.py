@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ConfigError
+from nitari.errors import ArtifactError, ConfigError
 from nitari.extractor.stored import Finished, restore
 from nitari.space import Space
 from nitari.steps.holdout import training_mask
@@ -53,18 +54,35 @@ def same_picture(catalog: Catalog) -> np.ndarray:
     return np.asarray(pd.factorize(catalog.ready("sha256").to_pandas())[0], np.int64)
 
 
-def choose(catalog: Catalog, where: str | None, encoder: Artifact | None, what: str) -> np.ndarray:
-    """Rows that ``where`` admits; without a filter, those that the encoder never trained on, or all if there are none."""
+def choose(collection: Collection, catalog: Catalog, where: str | None, what: str) -> np.ndarray:
+    """Rows that ``where`` admits; without a filter, those that the newest encoder never saw, or all if there are none.
+
+    Raises ConfigError, naming the setting ``what``, where the filter admits nothing.
+    """
     selection = catalog.select(where)
     if selection is None:
-        trained = training_mask(catalog, None if encoder is None else encoder.manifest.info.get("where"))
-        rows = np.flatnonzero(~trained)
+        rows = np.flatnonzero(never_trained(collection, catalog))
         return rows if len(rows) else np.arange(catalog.n_ready)
     if not len(selection.rows):
         raise ConfigError(
             f"{what}={where} admits no picture of the {catalog.n_ready} in the catalog. Choose another filter"
         )
     return selection.rows
+
+
+def never_trained(collection: Collection, catalog: Catalog) -> np.ndarray:
+    """(n_ready,) bool: held out by the newest encoder, or ingested after it was trained; without one, to be held out."""
+    encoder = collection.find("encoder")
+    if encoder is None:
+        return ~training_mask(catalog)
+    ids = catalog.item_ids[: catalog.n_ready]
+    held_out = pq.read_table(encoder.file("held_out.parquet")).column("item_id").to_numpy().astype("S16")
+    mask = np.isin(ids, held_out)
+    try:
+        known = Catalog(collection.parent(encoder, "catalog"))
+    except ArtifactError:  # freed since: what came later cannot be told
+        return mask
+    return mask | ~np.isin(ids, known.item_ids[: known.n_ready])
 
 
 def sample(rows: np.ndarray, limit: int, seed: int) -> np.ndarray:
