@@ -28,6 +28,7 @@ class Pictures:
         config = self.thumbnails.artifact.manifest.config
         self.background: tuple[int, int, int] = tuple(config["background"])
         self.quality = int(config["quality"])
+        self.limits = Limits(**catalog.artifact.manifest.config["limits"])  # for pictures that were never ingested
 
     def read(self, rows: Iterable[int], side: int) -> list[np.ndarray]:
         """Each row's picture, (h, w, 3) uint8 upright RGB: its thumbnail of at least ``side``, or its shrunk original.
@@ -53,7 +54,7 @@ class Pictures:
         sizes = [size for size in self.thumbnails.sizes if size >= side]
         largest = self.thumbnails.sizes[-1] if sizes else side
         if isinstance(picture, bytes):
-            picture = decode(picture, side=largest, background=self.background).pixels
+            picture = decode(picture, self.limits, side=largest, background=self.background).pixels
         if not sizes:
             return shrink(picture, side)
         return thumbnails.decode(thumbnails.encode(pyramid(picture, sizes)[sizes[0]], self.quality))

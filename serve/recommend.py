@@ -1,0 +1,177 @@
+"""Recommends items like the ones, or like the picture files, that you name.
+
+    nitari recommend collection=shoes like=ITEM_ID k=12
+    nitari recommend collection=shoes like=photo.jpg sheet=neighbours.jpg
+    nitari recommend collection=shoes like=ITEM_ID,OTHER_ID where="category='bag' and price<50" format=json
+
+Settings:
+
+    collection    name of the collection
+    like          item ids, file names of items or paths of pictures, separated by commas; several are averaged
+    k             how many results (12)
+    where         only items that this filter admits
+    spaces        spaces to compare in, alike (the release's own weights)
+    weights       how much each space counts, as encoder:1,colour:.3 (the release's own weights)
+    format        table | json (table)
+    sheet         a .jpg, .png or .webp file to draw the query and its results into
+    release       id of a release (the current one)
+    root          directory that holds all collections (collections)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nitari.collection import Collection
+from nitari.errors import ConfigError, QueryError
+from nitari.recommend.page import Page
+from nitari.recommend.recommender import Recommender
+
+from .arguments import choose, items, parse, unquote
+from .startup import without_pandas
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nitari.steps.pictures import Pictures
+
+    from .encode import PictureEncoder
+
+SETTINGS: dict[str, Any] = {
+    "collection": str,
+    "like": str,
+    "k": 12,
+    "where": None,
+    "spaces": [],
+    "weights": {},
+    "format": "table",
+    "sheet": None,
+    "release": None,
+    "root": "collections",
+}
+_COLUMNS = 12  # results a row of the sheet
+_CELL = 128
+_WIDEST = 40  # characters of an attribute in the table
+
+
+def main(words: Sequence[str]) -> int:
+    values = parse(words, SETTINGS, "recommend")
+    as_json = choose(values, "format", ("table", "json")) == "json"
+    sheet = _sheet_file(values["sheet"])
+    if values["spaces"] and values["weights"]:
+        raise ConfigError("spaces and weights were both given. Give weights alone, such as weights=encoder:1,colour:.3")
+    weights = values["weights"] or dict.fromkeys(values["spaces"], 1.0) or None
+    without_pandas()
+    collection = Collection.existing(values["root"], values["collection"])
+    release = collection.release(values["release"])
+
+    @cache
+    def encoder() -> PictureEncoder:  # Pillow and the extractors are loaded only for queries and sheets of pictures
+        from .encode import PictureEncoder
+
+        return PictureEncoder(collection, release)
+
+    recommender = Recommender(collection, release, lambda space, pictures: encoder()(space, pictures))
+    like = _like(values["like"], recommender, encoder)
+    page = recommender.recommend(like, k=values["k"], where=values["where"], weights=weights)
+    if sheet is not None:
+        _draw(sheet, encoder().pictures, values["like"], like, page)
+    print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page))
+    return 0
+
+
+def table(page: Page) -> str:
+    """Results for people: score, similarity by space where there are several, id, and attributes."""
+    if not page.results:
+        return "No item matches."
+    first = page.results[0]
+    spaces = list(first.similarity) if len(first.similarity) > 1 else []
+    names = list(first.attributes)
+    rows = [["score", *spaces, "item_id", *names]]
+    for result in page.results:
+        values = ["" if value is None else " ".join(str(value).split()) for value in result.attributes.values()]
+        rows.append(
+            [
+                f"{result.score:.4f}",
+                *(f"{result.similarity[space]:.4f}" for space in spaces),
+                result.item_id,
+                *(value if len(value) <= _WIDEST else f"…{value[1 - _WIDEST :]}" for value in values),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def _like(text: str, recommender: Recommender, encoder: Callable[[], PictureEncoder]) -> list[str | bytes]:
+    """Items stay as they are named; files become their bytes. Text that is one item or file is not split at commas."""
+    if not text.strip():
+        raise QueryError("like is empty. Give an item_id, a file_name or the path of a picture file")
+    try:
+        return [_one(unquote(text), recommender, encoder)]
+    except QueryError:
+        parts = items(text)
+        if len(parts) < 2:
+            raise
+    return [_one(part, recommender, encoder) for part in parts]
+
+
+def _one(name: str, recommender: Recommender, encoder: Callable[[], PictureEncoder]) -> str | bytes:
+    try:
+        recommender.catalog.row(name)
+        return name
+    except QueryError as error:
+        if not _is_file(name):
+            raise QueryError(f"{error}, or the path of a picture file; '{name}' is none") from None
+    return encoder().read(Path(name))
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # longer than a path may be, or with a zero byte
+        return False
+
+
+def _sheet_file(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    path = Path(name)
+    if path.suffix.lower() not in (".jpg", ".jpeg", ".png", ".webp"):
+        raise ConfigError(f"sheet is '{name}'. Give a file that ends in .jpg, .png or .webp")
+    if not path.parent.is_dir():
+        raise ConfigError(f"sheet is '{name}', and the directory '{path.parent}' does not exist. Make it first")
+    return path
+
+
+def _draw(path: Path, pictures: Pictures, query: str, like: Sequence[str | bytes], page: Page) -> None:
+    """One row a liked picture or a dozen results, whichever needs more."""
+    from nitari.images.sheet import contact_sheet
+
+    size = pictures.thumbnails.size_for(_CELL) or pictures.thumbnails.sizes[-1]
+
+    def shown(entry: str | bytes) -> np.ndarray:
+        if isinstance(entry, bytes):
+            return pictures.thumbnail_of(entry, size)
+        return pictures.thumbnails.read([pictures.catalog.row(entry)], size)[0]
+
+    count = max(len(like), math.ceil(len(page.results) / _COLUMNS))
+    step = max(1, math.ceil(len(page.results) / count))
+    rows, captions = [], []
+    for i in range(count):
+        part = page.results[i * step : (i + 1) * step]
+        rows.append([shown(like[i % len(like)]), *(shown(result.item_id) for result in part)])
+        captions.append(["query", *(f"{r.score:.3f} {Path(str(r.attributes['file_name'])).name}" for r in part)])
+    sheet = contact_sheet(rows, captions, cell=min(_CELL, size), title=f"{page.collection}: like {query}")
+    try:
+        sheet.save(path, quality=92)
+    except OSError as error:
+        raise ConfigError(f"The sheet cannot be written to '{path}': {error.strerror or error}") from None
+    print(f"The sheet is in {path}", file=sys.stderr)

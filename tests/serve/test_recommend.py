@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nitari.cli import main
+from nitari.collection import Collection
+from nitari.errors import ConfigError, PictureError, QueryError
+from nitari.extractor import create
+from nitari.serve import recommend
+from nitari.steps.build import build
+from nitari.steps.extract import extract
+
+HNSW = {"_target_": "nitari.index.hnsw.Hnsw", "ef_construction": 40}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory, make_pictures):
+    folder = tmp_path_factory.mktemp("pictures")
+    make_pictures(folder / "bags, new", 12, seed=1)
+    make_pictures(folder / "shoes", 12, seed=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, pictures, ingest_folder):
+    root = tmp_path_factory.mktemp("root")
+    collection = Collection(root, "shop")
+    ingest_folder(collection, pictures, lambda name: {"kind": name.split("/")[0], "price": len(name)})
+    for spec in ("pixels.PixelsExtractor", "colour.ColourExtractor"):
+        extract(collection, create({"_target_": f"nitari.extractor.{spec}"}))
+    build(collection, HNSW, weights={"pixels": 1})
+    return root
+
+
+@pytest.fixture
+def ask(root, capsys):
+    """``ask(*words)`` runs the command on the collection and returns what it printed."""
+
+    def run(*words):
+        assert recommend.main([f"root={root}", "collection=shop", *words]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def names(document):
+    return [result["attributes"]["file_name"] for result in json.loads(document)["results"]]
+
+
+def test_json_is_one_document(ask, root):
+    document = json.loads(ask("like=shoes/picture-0003.jpg", "k=5", "format=json"))
+    assert list(document) == ["collection", "release", "results"]
+    assert document["collection"] == "shop"
+    assert document["release"] == Collection(root, "shop").current
+    assert len(document["results"]) == 5
+    first = document["results"][0]
+    assert list(first) == ["item_id", "score", "similarity", "attributes"]
+    assert list(first["similarity"]) == ["pixels"]
+    assert set(first["attributes"]) == {"file_name", "kind", "price"}
+
+
+def test_a_picture_file_finds_itself(ask, pictures):
+    """An upload goes through the same code as the collection: the same vector, to the last bit that is printed."""
+    for file in ("shoes/picture-0003.jpg", "shoes/picture-0005.png"):
+        document = ask(f"like={pictures / file}", "k=1", "format=json")
+        assert names(document) == [file]
+        assert json.loads(document)["results"][0]["score"] == 1.0
+
+
+def test_an_item_is_not_its_own_neighbour(ask):
+    by_name = names(ask("like=shoes/picture-0003.jpg", "k=23", "format=json"))
+    assert len(by_name) == 23
+    assert "shoes/picture-0003.jpg" not in by_name
+
+
+def test_commas_in_names_and_between_them(ask, pictures):
+    one = names(ask("like=bags, new/picture-0001.jpg", "k=30", "format=json"))
+    two = names(ask("like='bags, new/picture-0001.jpg',shoes/picture-0002.png", "k=30", "format=json"))
+    three = names(
+        ask(
+            f"like=shoes/picture-0003.jpg,shoes/picture-0002.png,'{pictures}/shoes/picture-0001.jpg'",
+            "k=30",
+            "format=json",
+        )
+    )
+    assert (len(one), len(two), len(three)) == (23, 22, 22)
+
+
+def test_filters_as_typed(ask):
+    found = names(ask("like=shoes/picture-0003.jpg", "where=kind='bags, new' and price>=3", "k=50", "format=json"))
+    assert len(found) == 12
+    assert all(name.startswith("bags, new/") for name in found)
+
+
+def test_spaces_and_weights(ask):
+    for words in (["spaces=pixels,colour"], ["weights=pixels:1,colour:1"]):
+        document = json.loads(ask("like=shoes/picture-0003.jpg", "k=4", "format=json", *words))
+        for result in document["results"]:
+            similarity = result["similarity"]
+            assert set(similarity) == {"pixels", "colour"}
+            assert result["score"] == pytest.approx((similarity["pixels"] + similarity["colour"]) / 2, abs=1e-5)
+
+
+def test_the_table_names_what_it_shows(ask):
+    lines = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels,colour").splitlines()
+    assert lines[0].split() == ["score", "pixels", "colour", "item_id", "file_name", "kind", "price"]
+    assert len(lines) == 4
+    assert ask("like=shoes/picture-0003.jpg", "where=kind=none").strip() == "No item matches."
+
+
+def test_the_sheet_is_a_picture(ask, pictures, tmp_path):
+    for name, like in (
+        ("one.jpg", "shoes/picture-0003.jpg"),
+        ("two.png", f"shoes/picture-0003.jpg,{pictures}/shoes/picture-0001.jpg"),
+    ):
+        ask(f"like={like}", "k=5", f"sheet={tmp_path / name}")
+        assert len(np.unique(np.asarray(Image.open(tmp_path / name)).reshape(-1, 3), axis=0)) > 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (["like=nobody"], QueryError, "no item 'nobody'"),
+        (["like=shoes/picture-0003.jpg,nobody"], QueryError, "no item 'nobody'"),
+        (["like="], QueryError, "like is empty"),
+        (["like=" + "x" * 5000], QueryError, "or the path of a picture file"),
+        (["like=a\0b"], QueryError, "or the path of a picture file"),
+        (["like=x", "format=xml"], ConfigError, "format is 'xml'"),
+        (["like=x", "sheet=neighbours.gif"], ConfigError, "ends in .jpg, .png or .webp"),
+        (["like=x", "sheet=/no/where.jpg"], ConfigError, "directory '/no' does not exist"),
+        (["like=x", "spaces=pixels", "weights=colour:1"], ConfigError, "not both|alone"),
+        (["like=shoes/picture-0003.jpg", "spaces=form"], ConfigError, "names the space 'form'"),
+        (["like=shoes/picture-0003.jpg", "k=0"], QueryError, "k is 0"),
+    ],
+)
+def test_what_is_wrong_is_named(ask, words, error, message):
+    with pytest.raises(error, match=message):
+        ask(*words)
+
+
+def test_a_file_that_is_no_picture(ask, tmp_path, shared_data):
+    file = tmp_path / "notes.jpg"
+    file.write_text("not a picture")
+    with pytest.raises(PictureError, match=r"notes\.jpg' cannot be used as a query"):
+        ask(f"like={file}")
+    with pytest.raises(PictureError, match="decompression_bomb"):
+        ask(f"like={next((shared_data / 'nasty').rglob('decompression_bomb.gif'))}")
+
+
+def test_as_a_command(root):
+    """Nothing but the document on standard output, no training stack, and an error without a traceback."""
+    code = (
+        "import sys; from nitari.cli import main; status = main(sys.argv[1:])\n"
+        "heavy = [m for m in ('torch', 'pandas', 'mlflow', 'hydra') if m in sys.modules]\n"
+        "print(heavy, file=sys.stderr); sys.exit(status)"
+    )
+    words = [sys.executable, "-c", code, "recommend", f"root={root}", "collection=shop", "format=json"]
+    result = subprocess.run([*words, "like=shoes/picture-0003.jpg"], capture_output=True, text=True, check=True)
+    assert len(json.loads(result.stdout)["results"]) == 12
+    assert result.stderr == "[]\n"
+    result = subprocess.run([*words, "like=nobody"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "Traceback" not in result.stderr
+
+
+def test_help_shows_every_setting(capsys):
+    assert main(["recommend", "--help"]) == 0
+    text = capsys.readouterr().out
+    for key in recommend.SETTINGS:
+        assert f"\n    {key}  " in text, key
