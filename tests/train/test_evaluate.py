@@ -1,0 +1,108 @@
+"""The jobs extract and evaluate as a user runs them, on small pictures without an encoder."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_module
+
+from nitari.artifact import Artifact
+from nitari.cli import main
+from nitari.collection import Collection
+from nitari.errors import ArtifactError, ConfigError
+from nitari.train import evaluate, extract
+
+N = 40
+SMALL = ["workers=1", "protocol.max_queries=3", "protocol.throughput_items=16", "protocol.resamples=50"]
+
+
+def columns(name: str) -> dict[str, str]:
+    number = int(Path(name).stem.split("-")[1])
+    return {"kind": f"k{number % 2}", "split": "validation" if number % 4 == 0 else "train"}
+
+
+@pytest.fixture(scope="module")
+def root(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_pictures: Callable[..., list[Path]],
+    ingest_folder: Callable[..., Artifact],
+) -> Path:
+    root = tmp_path_factory.mktemp("root")
+    make_pictures(root / "pictures", N)
+    ingest_folder(Collection(root, "shoes"), root / "pictures", columns)
+    return root
+
+
+def run(job: Any, root: Path, *words: str) -> dict[str, Any]:
+    shared = ["collection=shoes", f"root={root}", "tracking=null"]
+    with initialize_config_module("nitari.conf", version_base="1.3"):
+        result = job.run(compose(job.__name__.split(".")[-1], overrides=[*shared, *words]))
+    assert job.show(result)
+    return dict(result)
+
+
+def test_extract_says_what_it_made_and_then_that_it_is_there(root: Path):
+    result = run(
+        extract, root, "extractor=pixels", "extractor.name=tiny", "extractor.postprocess.pca=6", "dtype=float16"
+    )
+    assert result["space"] == {"name": "tiny", "metric": "cosine", "dim": 6, "dtype": "float16"}
+    assert result["counts"] == {"vectors": N, "carried_over": 0, "zero": 0}
+    assert "embeddings/tiny/" in extract.show(result)
+    again = run(
+        extract, root, "extractor=pixels", "extractor.name=tiny", "extractor.postprocess.pca=6", "dtype=float16"
+    )
+    assert again["embeddings"] == result["embeddings"]
+
+
+def test_extract_needs_an_encoder_to_extract_with(root: Path):
+    with pytest.raises(ArtifactError, match="nitari fit collection=shoes"):
+        run(extract, root, "extractor=encoder")
+
+
+def test_baselines_are_extracted_when_they_are_missing(root: Path, capfd: pytest.CaptureFixture[str]):
+    result = run(evaluate, root, "labels=kind", *SMALL)
+    assert list(result["spaces"]) == ["pixels", "colour", "random"]
+    collection = Collection(root, "shoes")
+    assert {"pixels", "colour", "random"} <= set(collection.spaces())
+    assert collection.latest("evaluation").id == result["evaluation"]
+    shown = evaluate.show(result)
+    assert "pixels" in shown
+    assert result["files"]["neighbours.jpg"] in shown
+    assert Path(result["files"]["neighbours.jpg"]).is_file()
+    before = {name: collection.ids("embeddings", name) for name in collection.spaces()}
+    run(evaluate, root, "spaces=[colour]", *SMALL)
+    assert {name: collection.ids("embeddings", name) for name in collection.spaces()} == before
+
+
+def test_a_space_that_has_no_extractor_is_refused(root: Path):
+    with pytest.raises(ConfigError, match=r"no space 'colours' yet.*colour"):
+        run(evaluate, root, "spaces=[colours]", *SMALL)
+
+
+def test_filters_as_a_user_types_them_and_one_document_on_standard_output(
+    root: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["queries=split=validation", "gallery=split=train", "labels=kind", "format=json", "spaces=[colour,random]"]
+    store = f"tracking=sqlite:///{tmp_path / 'mlflow.db'}"
+    assert main(["evaluate", "collection=shoes", f"root={root}", store, *words, *SMALL]) == 0
+    result = json.loads(capfd.readouterr().out)
+    assert result["queries"] == N // 4
+    assert result["gallery"] == N - N // 4
+    assert result["protocol"]["queries"] == "split=validation"
+
+    from mlflow.tracking import MlflowClient
+
+    logged = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(result["mlflow_run"])
+    assert logged.info.status == "FINISHED"
+    assert logged.data.params["queries"] == "split=validation"
+    assert logged.data.metrics["precision_at_10/colour"] == pytest.approx(
+        result["spaces"]["colour"]["precision_at_10"]["value"]
+    )
+    assert logged.data.tags["evaluation"] == result["evaluation"]
+    kept = {path.name for path in Path(logged.info.artifact_uri).rglob("*")}
+    assert {"results.json", "neighbours.jpg", "metrics.png", "queries.parquet", "config.yaml"} <= kept
+    assert np.isfinite(list(logged.data.metrics.values())).all()
