@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +84,20 @@ def catalog_of() -> Callable[[Collection, int], Artifact]:
 
 @pytest.fixture(scope="session")
 def space_of() -> Callable[..., Artifact]:
-    """``space_of(collection, catalog, name, dim=16, metric="cosine", seed=0)`` publishes embeddings of random vectors."""
+    """``space_of(collection, catalog, name, …)`` publishes embeddings of random vectors, equal in the rows ``same``."""
 
     def make(
-        collection: Collection, catalog: Artifact, name: str, dim: int = 16, metric: Metric = "cosine", seed: int = 0
+        collection: Collection,
+        catalog: Artifact,
+        name: str,
+        dim: int = 16,
+        metric: Metric = "cosine",
+        seed: int = 0,
+        same: Sequence[int] = (),
     ) -> Artifact:
         n = catalog.manifest.counts["ready"]
         vectors = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+        vectors[list(same)] = vectors[list(same[:1])]
         work = collection.work("embeddings", {"name": name})
         np.save(work / "vectors.npy", unit(vectors) if metric == "cosine" else vectors)
         return publish(

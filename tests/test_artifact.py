@@ -65,6 +65,27 @@ def test_refuses_other_kinds_versions_and_names(tmp_path: Path):
         open_artifact(moved, "catalog")
 
 
+@pytest.mark.parametrize(
+    "change", [('"kind"', '"kinds"'), (": {", ":  {"), ('"created": "2', '"created": "3'), ("}", "")]
+)
+def test_a_changed_manifest_is_refused(tmp_path: Path, change: tuple[str, str]):
+    made = make(tmp_path)
+    file = made.path / "manifest.json"
+    file.write_text(file.read_text().replace(*change, 1))
+    with pytest.raises(DamagedArtifactError, match="manifest of"):
+        open_artifact(made.path, "catalog")
+
+
+def test_a_damaged_current_is_refused(tmp_path: Path):
+    collection = Collection(tmp_path, "shoes")
+    collection.path.mkdir()
+    assert collection.current is None
+    for text in (b"", b"\0\0\0", b"../..\n", b"2026\xff\n"):
+        (collection.path / "current").write_bytes(text)
+        with pytest.raises(DamagedArtifactError, match="nitari build collection=shoes"):
+            collection.release()
+
+
 def test_collection_finds_and_follows(tmp_path: Path):
     collection = Collection(tmp_path / "collections", "shoes")
     with pytest.raises(ArtifactError, match="nitari ingest collection=shoes"):

@@ -16,6 +16,7 @@ from typing import Any
 from nitari.errors import ArtifactError, DamagedArtifactError
 
 MANIFEST = "manifest.json"
+_REMOVE = "Remove the directory and run its job again"
 FORMAT_VERSIONS = {
     "catalog": 1,
     "thumbnails": 1,
@@ -49,6 +50,11 @@ class Manifest:
     def digest(self) -> str:
         """sha256 over the whole manifest, and through its checksums over every file."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def text(self) -> str:
+        """What is written: the manifest and its own digest, so that damage to it is seen as well."""
+        return json.dumps({**self.__dict__, "sha256": self.digest}, indent=1, sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ def publish(
         parents={role: parent.reference for role, parent in (parents or {}).items()},
         mlflow_run=mlflow_run,
     )
-    write_atomic(work / MANIFEST, manifest.to_json())
+    write_atomic(work / MANIFEST, manifest.text)
     for folder in [p for p in work.rglob("*") if p.is_dir()] + [work]:
         sync(folder)
     destination.mkdir(parents=True, exist_ok=True)
@@ -174,24 +180,30 @@ def publish(
 def open_artifact(path: Path, kind: str) -> Artifact:
     """Read and check a manifest. Files are verified as they are asked for, or all at once by ``verify``."""
     try:
-        values = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        manifest = Manifest(**values)
+        text = (path / MANIFEST).read_text(encoding="utf-8")
+        values = json.loads(text)
+        found = str(values["kind"]), values["format_version"], str(values["id"])
     except FileNotFoundError:
         raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: nitari show collection=…") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise DamagedArtifactError(
-            f"The manifest of '{path}' cannot be read: {error}. Remove the directory and run its job again"
-        ) from None
-    if manifest.kind != kind:
-        raise ArtifactError(f"'{path}' is of kind '{manifest.kind}', not '{kind}'")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+    if found[0] != kind:
+        raise ArtifactError(f"'{path}' is of kind '{found[0]}', not '{kind}'")
     known = FORMAT_VERSIONS[kind]
-    if manifest.format_version != known:
+    if found[1] != known:
         raise ArtifactError(
-            f"'{path}' has {kind} format {manifest.format_version}, this nitari reads {known}. "
+            f"'{path}' has {kind} format {found[1]}, this nitari reads {known}. "
             "Open it with the version that wrote it, or build it again"
         )
-    if manifest.id != path.name:
-        raise DamagedArtifactError(f"'{path}' says its id is '{manifest.id}'. An artifact may be moved, not renamed")
+    if found[2] != path.name:
+        raise DamagedArtifactError(f"'{path}' says its id is '{found[2]}'. An artifact may be moved, not renamed")
+    values.pop("sha256", None)
+    try:
+        manifest = Manifest(**values)
+    except TypeError as error:
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+    if manifest.text != text:
+        raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {_REMOVE}")
     return Artifact(path, manifest)
 
 
@@ -234,10 +246,10 @@ def _stamp_file(artifact: Artifact) -> Path:
 
 def _read_stamps(artifact: Artifact) -> dict[str, list[int]]:
     try:
-        stored = json.loads(_stamp_file(artifact).read_text())
-    except (OSError, ValueError):
+        stored = json.loads(_stamp_file(artifact).read_text(encoding="utf-8"))
+        return dict(stored["files"]) if stored["digest"] == artifact.manifest.digest else {}
+    except (OSError, ValueError, TypeError, KeyError):  # absent or damaged: everything is verified again
         return {}
-    return dict(stored["files"]) if stored.get("digest") == artifact.manifest.digest else {}
 
 
 def _write_stamps(artifact: Artifact, stamps: Mapping[str, list[int]]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nitari.artifact import Artifact, open_artifact, write_atomic
-from nitari.errors import ArtifactError, ConfigError
+from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FOLDERS = {
@@ -132,9 +132,14 @@ class Collection:
     def current(self) -> str | None:
         """Id of the release being served, or None."""
         try:
-            return (self.path / "current").read_text(encoding="utf-8").strip() or None
+            text = (self.path / "current").read_bytes()
         except FileNotFoundError:
             return None
+        if not re.fullmatch(rb"[\w-]+\n", text):
+            raise DamagedArtifactError(
+                f"'{self.path / 'current'}' does not name a release. Run: nitari build collection={self.name}"
+            )
+        return text.decode().strip()
 
     def switch(self, release: Artifact) -> None:
         """Make ``release`` the current one, atomically."""
