@@ -48,16 +48,17 @@ class ColourExtractor:
 
     def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """n pictures, (H, W, 3) uint8 RGB -> (n, dim) float32, unit norm."""
-        bin_of = _bins(self.hues)
         side = 32 // self.grid * self.grid
+        small = np.empty((len(images), side, side, 3), np.uint8)
+        for image, out in zip(images, small, strict=True):
+            out[:] = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
+        levels = small.astype(np.int32) >> 3
+        colours = _bins(self.hues)[levels[..., 0] << 10 | levels[..., 1] << 5 | levels[..., 2]]  # (n, side, side)
         cells = np.arange(side) * self.grid // side
-        cell_of = (cells[:, None] * self.grid + cells[None]) * self.bins  # (side, side) first bin of each pixel's cell
-        shares = np.empty((len(images), self.space.dim), np.float32)
-        for image, out in zip(images, shares, strict=True):
-            small = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX)).astype(np.int32) >> 3
-            colours = bin_of[small[..., 0] << 10 | small[..., 1] << 5 | small[..., 2]]
-            out[:] = np.bincount((cell_of + colours).ravel(), minlength=self.space.dim)
-        return unit(np.sqrt(shares))
+        first = (cells[:, None] * self.grid + cells[None]) * self.bins  # (side, side): where each pixel's cell begins
+        picture = np.arange(len(images))[:, None, None] * self.space.dim
+        counts = np.bincount((picture + first + colours).ravel(), minlength=len(images) * self.space.dim)
+        return unit(np.sqrt(counts.reshape(len(images), self.space.dim).astype(np.float32)))
 
 
 @cache

@@ -33,7 +33,7 @@ from nitari.steps.shards import Tally, fill, parts, resumable
 log = logging.getLogger(__name__)
 
 SHARD = 256
-"""Pictures a shard: what a killed run loses at most, a thread."""
+"""Pictures a shard."""
 SAMPLE = 50_000
 """Training pictures that post-processing is fitted on, at most."""
 CARRY = 0.5

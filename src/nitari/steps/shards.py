@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from nitari.steps import Progress
+
+FLUSH = 1.0
+"""Seconds between two flushes: with the parts under way, what a killed run loses."""
 
 
 def parts(n: int, size: int) -> Iterator[slice]:
@@ -38,27 +42,38 @@ def fill(
 ) -> None:
     """Call ``store`` with each part of ``n`` rows that ``marks`` does not hold as finished, in threads.
 
-    A part is marked after ``flush`` returned, so that what is marked is on disk. ``report`` gets the rows of each part.
-    The first error stops the work and is raised; what was finished stays marked.
+    Parts are marked together every ``FLUSH`` seconds, after ``flush`` returned, so that what is marked is on disk.
+    ``report`` gets the rows of each part. The first error stops the work and is raised; what was finished is marked.
     """
     if not n:
         return
     slices = list(parts(n, size))
     done = resumable(marks, (len(slices),), "bool")
     report(sum(part.stop - part.start for part, finished in zip(slices, done, strict=True) if finished))
+    stored: list[int] = []
+    settled = time.monotonic()
+
+    def settle() -> None:
+        flush()
+        done[stored] = True
+        done.flush()
+        stored.clear()
+
     with ThreadPoolExecutor(threads, thread_name_prefix=marks.stem) as pool:
         try:
-            waiting = {pool.submit(store, slices[i]): i for i in np.flatnonzero(~done)}
+            waiting = {pool.submit(store, slices[i]): int(i) for i in np.flatnonzero(~done)}
             for future in as_completed(waiting):
                 future.result()
-                flush()
-                i = waiting[future]
-                done[i] = True
-                done.flush()
-                report(slices[i].stop - slices[i].start)
+                stored.append(waiting[future])
+                report(slices[waiting[future]].stop - slices[waiting[future]].start)
+                if time.monotonic() - settled > FLUSH:
+                    settle()
+                    settled = time.monotonic()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+        finally:
+            settle()
 
 
 class Tally:
