@@ -112,7 +112,6 @@ def run(
             finally:
                 for worker in crew:
                     worker.bury(selector)
-    progress(done)
 
 
 def available_cores() -> int:

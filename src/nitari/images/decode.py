@@ -212,7 +212,7 @@ def refusal(error: Exception, data: bytes) -> PictureError:
             return PictureError("damaged", "It begins like a picture, but its header cannot be read")
         return PictureError("not_a_picture", "It does not begin like any picture that is read")
     if isinstance(error, Image.DecompressionBombError):
-        return PictureError("too_many_pixels", text)
+        return PictureError("too_many_pixels", "A picture or a tile inside it is far larger than the limit")
     if isinstance(error, MemoryError):
         return PictureError("memory", "There was not enough memory to decode it")
     if isinstance(error, NotImplementedError) or any(word in text.lower() for word in _UNSUPPORTED):

@@ -22,7 +22,8 @@ from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError
 from nitari.executor import Shard
 from nitari.images.decode import USUAL, WHITE, Limits
-from nitari.steps import Progress, attributes, silent
+from nitari.source import columns
+from nitari.steps import Progress, silent
 from nitari.steps.ingest_shard import FOUND_SCHEMA, TODO_SCHEMA, part_schema
 from nitari.steps.previous import Previous
 from nitari.thumbnails import INDEX_SCHEMA, QUALITY, index_file
@@ -96,8 +97,8 @@ def _sources(old: Previous, name: str, listing: pa.Table, about: Mapping[str, An
             "To keep both, give the new one a name of its own: source.name=…",
             *(name, before, known),
         )
-    columns = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
-    return {**old.sources, name: {**known, "attributes": columns}}
+    names = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
+    return {**old.sources, name: {**known, "attributes": names}}
 
 
 def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
@@ -106,7 +107,7 @@ def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
     mine = listing.append_column("source", source)
     others = old.others(source_name)
     names = [name for name in others.column_names if name not in FOUND_SCHEMA.names and name not in old.annotations]
-    table = attributes.concat([mine, others.select(names)])
+    table = columns.concat([mine, others.select(names)])
     return table.take(pc.sort_indices(table, [("source", "ascending")]))  # stable
 
 
@@ -177,20 +178,20 @@ def _assemble(
         raise NitariError(f"{lost} items were neither read nor refused. Please report this; running again may help")
     results = found.take(at)
     refused = pc.is_valid(wanted.column("reason"))
-    columns = {name: wanted.column(name) for name in _LISTED}
+    values = {name: wanted.column(name) for name in _LISTED}
     for name in FOUND_SCHEMA.names:
-        columns[name] = results.column(name)
-    columns["status"] = pc.if_else(refused, UNREADABLE, columns["status"])
+        values[name] = results.column(name)
+    values["status"] = pc.if_else(refused, UNREADABLE, values["status"])
     for name in ("reason", "message"):
-        columns[name] = pc.if_else(refused, wanted.column(name), columns[name])
-    table = pa.table({name: columns[name].cast(catalog.SCHEMA.field(name).type) for name in catalog.SCHEMA.names})
+        values[name] = pc.if_else(refused, wanted.column(name), values[name])
+    table = pa.table({name: values[name].cast(catalog.SCHEMA.field(name).type) for name in catalog.SCHEMA.names})
     for name in wanted.column_names:
         if name not in table.column_names:
             table = table.append_column(name, wanted.column(name))
-    table = attributes.carry(table, old.table, old.annotations)
+    table = old.annotate(table)
     gone = old.departed(source_name, wanted.column("item_id"))
     listed = {name for source in sources.values() for name in source["attributes"]} | set(old.annotations)
-    table = attributes.concat([table, gone])
+    table = columns.concat([table, gone])
     order = [name for name in (*old.attributes, *table.column_names) if name in listed]
     table = table.select([*catalog.SCHEMA.names, *dict.fromkeys(order)])
     table, rows = catalog.arrange(table)

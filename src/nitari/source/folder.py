@@ -1,0 +1,140 @@
+"""A folder tree of pictures, with ``metadata.csv``, ``.jsonl`` or ``.parquet`` in it or without."""
+
+from __future__ import annotations
+
+import logging
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nitari.errors import SourceError
+from nitari.source import columns, metadata
+from nitari.source.listing import Listing, finish, text
+
+log = logging.getLogger(__name__)
+
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_LITTER = ("thumbs.db", "desktop.ini", "__macosx")
+
+
+class FolderSource:
+    """Every file under ``path``; what is not a picture is found out when it is read, and then has its row too.
+
+    A metadata file has a column ``file_name``, relative to the folder it lies in (the imagefolder convention); its other
+    columns go to the catalog. The column ``folder`` says where in the tree a picture lies. Hidden files are passed over.
+    Links are followed to files inside the tree and nowhere else.
+    """
+
+    def __init__(self, path: str, name: str = "main") -> None:
+        self.path = Path(path).expanduser()
+        self.name = name
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {"kind": "folder", "path": str(self.path.resolve())}
+
+    def listing(self) -> pa.Table:
+        if not self.path.is_dir():
+            what = "is not a folder" if self.path.exists() else "does not exist"
+            raise SourceError(f"'{self.path}' {what}. Give the folder that holds the pictures: source.path=PATH")
+        root = self.path.resolve()
+        listing = Listing(self.name)
+        tables = []
+        for key, entry in _walk(root):
+            if isinstance(entry, OSError):
+                listing.add(
+                    key,
+                    str(root / key),
+                    reason="unreadable_file",
+                    message=f"This folder cannot be read: {entry.strerror}",
+                )
+            elif entry.name in _METADATA and (table := _metadata(Path(entry.path), posixpath.dirname(key))) is not None:
+                tables.append(table)
+            else:
+                _add(listing, key, entry, root)
+        table = _with_folder(listing.table())
+        if tables:
+            table = self._join(table, columns.concat(tables), root)
+        return finish(table, f"'{self.path}'")
+
+    def _join(self, table: pa.Table, data: pa.Table, root: Path) -> pa.Table:
+        """Metadata beside its files; rows without a file come at the end, as missing."""
+        names = data.column("file_name")
+        first = pc.index_in(pc.unique(names), value_set=names)
+        if len(first) < len(names):
+            log.warning("%d rows of metadata name a file again; the first one counts", len(names) - len(first))
+        absent = Listing(self.name)
+        for key in (
+            pc.unique(names).filter(pc.invert(pc.is_in(pc.unique(names), table.column("file_name")))).to_pylist()
+        ):
+            if _inside(key):
+                absent.add(key, str(root / key), reason="missing", message="Metadata names it, but it is not there")
+            else:
+                absent.add(key, key, reason="refused", message="Metadata names a path outside of the folder")
+        table = pa.concat_tables([table, _with_folder(absent.table())])
+        if "folder" in data.column_names:  # the user's own
+            table = table.drop_columns("folder")
+        data = data.take(pc.index_in(table.column("file_name"), value_set=names)).drop_columns("file_name")
+        return pa.table([*table.columns, *data.columns], [*table.column_names, *data.column_names])
+
+
+def _with_folder(table: pa.Table) -> pa.Table:
+    folders = [posixpath.dirname(key) or None for key in table.column("file_name").to_pylist()]
+    return table.append_column("folder", pa.array(folders, pa.string()))
+
+
+def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str] | OSError]]:
+    """Entries below ``root`` with their POSIX path, sorted, a folder's files before its folders; or a folder's error."""
+    folders = [""]
+    while folders:
+        prefix = folders.pop()
+        try:
+            with os.scandir(root / prefix) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield prefix.rstrip("/"), error
+            continue
+        found = [entry for entry in found if not entry.name.startswith(".") and entry.name.lower() not in _LITTER]
+        yield from ((prefix + entry.name, entry) for entry in found if not entry.is_dir(follow_symlinks=False))
+        folders += [f"{prefix}{entry.name}/" for entry in reversed(found) if entry.is_dir(follow_symlinks=False)]
+
+
+def _add(listing: Listing, key: str, entry: os.DirEntry[str], root: Path) -> None:
+    reason = message = None
+    size, fingerprint = 0, ""
+    try:
+        status = entry.stat()
+        size, fingerprint = status.st_size, f"{status.st_size}-{status.st_mtime_ns}"
+        if not stat.S_ISREG(status.st_mode):
+            what = "a link to a folder" if stat.S_ISDIR(status.st_mode) else "not an ordinary file"
+            reason, message = "refused", f"This is {what}, which is not followed"
+        elif entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+            reason, message = "refused", "This is a link out of the folder, which is not followed"
+    except OSError as error:  # a link to nothing
+        reason, message = "missing", f"It cannot be found: {error.strerror}"
+    listing.add(key, entry.path, size=size, fingerprint=fingerprint, reason=reason, message=message)
+
+
+def _metadata(path: Path, folder: str) -> pa.Table | None:
+    """Its table with ``file_name`` relative to the root, or None where it has no such column."""
+    table = metadata.read(path)
+    if "file_name" not in table.column_names:
+        log.warning("'%s' has no column 'file_name', so it is listed as any other file", path)
+        return None
+    table = table.filter(pc.is_valid(table.column("file_name")))
+    names = [
+        posixpath.normpath(posixpath.join(folder, str(name).replace("\\", "/")))
+        for name in table.column("file_name").to_pylist()
+    ]
+    at = table.column_names.index("file_name")
+    return table.set_column(at, "file_name", pa.array([text(name) for name in names], pa.string()))
+
+
+def _inside(key: str) -> bool:
+    return not key.startswith(("/", "../")) and key != ".."
