@@ -76,7 +76,8 @@ class Space:
         vectors = vectors.astype(np.float32, copy=False)
         dots = queries @ vectors.T
         if self.metric == "cosine":
-            return np.clip(1.0 - dots, 0.0, 2.0)
+            np.subtract(1.0, dots, out=dots)
+            return np.minimum(np.maximum(dots, 0.0, out=dots), 2.0, out=dots)
         q2 = np.einsum("ij,ij->i", queries, queries)[:, None]
         v2 = np.einsum("ij,ij->i", vectors, vectors)[None]
         l2 = np.sqrt(np.maximum(q2 + v2 - 2.0 * dots, 0.0))
@@ -96,7 +97,7 @@ class Space:
         if self.metric == "cosine":
             norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * (query @ query))
             cosines = np.einsum("ij,j->i", vectors, query) / np.maximum(norms, 1e-24)
-            return np.clip(np.float32(1.0) - cosines.astype(np.float32), 0.0, 2.0)
+            return np.minimum(np.maximum(np.float32(1.0) - cosines.astype(np.float32), 0.0), 2.0)
         apart = vectors - query
         l2 = np.sqrt(np.einsum("ij,ij->i", apart, apart))
         if self.metric == "normalized_l2":

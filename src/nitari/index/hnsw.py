@@ -113,8 +113,7 @@ class Hnsw:
             admitted[where.rows] = True
         found = []
         for query, rows in zip(queries, self._candidates(queries, fetch), strict=True):
-            rows = np.sort(rows[(rows >= 0) & (rows < n)]).astype(np.int64)
-            rows = rows[np.diff(rows, prepend=-1) > 0]
+            rows = _distinct(rows, n)
             if admitted is not None:
                 rows = rows[admitted[rows]]
             if len(rows) < wanted:  # the graph was left too early: only a scan can complete the answer
@@ -165,6 +164,14 @@ class Hnsw:
             if len(queries) == 1:
                 return [self._graph.knnQuery(queries[0], k=k)[0]]
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=k, num_threads=self.threads)]
+
+
+def _distinct(rows: np.ndarray, n: int) -> np.ndarray:
+    """(m,) int64: what the graph gave, without repetitions and without rows that do not exist."""
+    listed = rows.tolist()
+    if len(set(listed)) == len(listed) and 0 <= min(listed, default=0) and max(listed, default=0) < n:
+        return rows.astype(np.int64)
+    return np.array(sorted({row for row in listed if 0 <= row < n}), np.int64)
 
 
 class _Gate:
