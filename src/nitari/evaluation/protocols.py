@@ -118,27 +118,30 @@ def evaluate(
         "spaces": measured,
         "protocol": _protocol(catalog, task, copies, labels, queries, gallery, settings, seed),
     }
-    work = collection.work("evaluate", {"run": mlflow_run, "spaces": [a.id for a in spaces], "results": results})
-    report.write(work, results, tables.queries, tables.copies, task)
-    plots.write(work, results)
-    if settings.sheet_queries:
-        shown = _shown(catalog, task, copies, tables, asked, among, groups)
-        neighbours.write(work / report.SHEET, pictures, subjects[0], shown, settings.sheet_queries, seed)
-    parents = {"catalog": catalog.artifact}
-    for subject in subjects:
-        parents[f"embeddings:{subject.name}"] = subject.embeddings.artifact
-        if subject.index is not None:
-            parents[f"index:{subject.name}"] = subject.index
-    return publish(
-        work,
-        collection.folder("evaluation"),
-        "evaluation",
-        parents=parents,
-        counts={"queries": results["queries"], "gallery": results["gallery"], "spaces": len(subjects)},
-        config=results["protocol"],
-        info={"spaces": [subject.name for subject in subjects]},
-        mlflow_run=mlflow_run,
-    )
+    with collection.lock("evaluate"):
+        for left in (collection.path / "work").glob("evaluate-*"):  # by a killed run
+            collection.discard(left)
+        work = collection.work("evaluate", {"run": mlflow_run, "spaces": [a.id for a in spaces], "results": results})
+        report.write(work, results, tables.queries, tables.copies, task)
+        plots.write(work, results)
+        if settings.sheet_queries:
+            shown = _shown(catalog, task, copies, tables, asked, among, groups)
+            neighbours.write(work / report.SHEET, pictures, subjects[0], shown, settings.sheet_queries, seed)
+        parents = {"catalog": catalog.artifact}
+        for subject in subjects:
+            parents[f"embeddings:{subject.name}"] = subject.embeddings.artifact
+            if subject.index is not None:
+                parents[f"index:{subject.name}"] = subject.index
+        return publish(
+            work,
+            collection.folder("evaluation"),
+            "evaluation",
+            parents=parents,
+            counts={"queries": results["queries"], "gallery": results["gallery"], "spaces": len(subjects)},
+            config=results["protocol"],
+            info={"spaces": [subject.name for subject in subjects]},
+            mlflow_run=mlflow_run,
+        )
 
 
 def results(artifact: Artifact) -> dict[str, Any]:
