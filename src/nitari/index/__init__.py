@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, cast, runtime_checkable
 
 import numpy as np
 
@@ -59,10 +59,12 @@ def kind(target: str) -> type[Index]:
     if not module.startswith("nitari.index.") or not name.isidentifier():
         raise ConfigError(f"'{target}' is not an index of nitari")
     try:
-        found: type[Index] = getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"The index '{target}' cannot be found: {error}") from None
-    return found
+    if not isinstance(found, type) or found.__module__ != module:
+        raise ConfigError(f"'{target}' is not an index of nitari")
+    return cast(type[Index], found)
 
 
 def create(spec: Mapping[str, Any], space: Space) -> Index:

@@ -112,7 +112,7 @@ class Hnsw:
             admitted = np.zeros(n, bool)
             admitted[where.rows] = True
         found = []
-        for query, rows in zip(queries, self._candidates(queries, fetch), strict=True):
+        for query, rows in zip(queries, self._candidates(queries, fetch, share), strict=True):
             rows = _distinct(rows, n)
             if admitted is not None:
                 rows = rows[admitted[rows]]
@@ -158,9 +158,9 @@ class Hnsw:
         nmslib = _import()
         return nmslib.init(method="hnsw", space=_NATIVE[self.space.metric], data_type=nmslib.DataType.DENSE_VECTOR)
 
-    def _candidates(self, queries: np.ndarray, k: int) -> list[np.ndarray]:
-        """Up to k rows a query, as the graph gives them."""
-        with self._gate.at(max(self.ef_search, 2 * k)):
+    def _candidates(self, queries: np.ndarray, k: int, share: float = 1.0) -> list[np.ndarray]:
+        """Up to k rows a query, as the graph gives them. Where only a share of them will count, the search is wider."""
+        with self._gate.at(max(math.ceil(self.ef_search / share), 2 * k)):
             if len(queries) == 1:
                 return [self._graph.knnQuery(queries[0], k=k)[0]]
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=k, num_threads=self.threads)]
@@ -169,7 +169,7 @@ class Hnsw:
 def _distinct(rows: np.ndarray, n: int) -> np.ndarray:
     """(m,) int64: what the graph gave, without repetitions and without rows that do not exist."""
     listed = rows.tolist()
-    if len(set(listed)) == len(listed) and 0 <= min(listed, default=0) and max(listed, default=0) < n:
+    if len(set(listed)) == len(listed) and min(listed, default=0) >= 0 and max(listed, default=0) < n:
         return rows.astype(np.int64)
     return np.array(sorted({row for row in listed if 0 <= row < n}), np.int64)
 
