@@ -88,7 +88,7 @@ class Training(lightning.LightningModule):
         pictures = scaled(batch)
         views = tuple(channels_last(self.augment(pictures, generator)) for _ in range(objective.views))
         codes = self._encode(torch.cat(views)).chunk(len(views))
-        seen = Batch(self.network, views, codes)
+        seen = Batch(self.network, views, codes, pictures)
         loss, logs = objective(seen)
         return loss, logs, seen
 

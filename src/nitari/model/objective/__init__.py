@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """``views``: differently augmented pictures, each (n, 3, size, size) in [0, 1]; ``codes``: their (n, dim) codes."""
+    """``views``: differently augmented pictures, each (n, 3, size, size) in [0, 1]; ``codes``: their (n, dim) codes;
+    ``pictures``: the same ones unchanged.
+    """
 
     network: nn.Module
     views: tuple[Tensor, ...]
     codes: tuple[Tensor, ...]
+    pictures: Tensor
 
 
 class Objective(Protocol):
