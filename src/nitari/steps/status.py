@@ -30,11 +30,11 @@ def status(collection: Collection) -> dict[str, Any]:
         index = collection.find("index", name)
         space = embeddings.manifest.info["space"]
         spaces[name] = {
-            **_describe(embeddings),
+            **_described(embeddings),
             "metric": space["metric"],
             "dim": space["dim"],
             "dtype": space["dtype"],
-            "index": None if index is None else {**_describe(index), "kind": index.manifest.config.get("_target_")},
+            "index": None if index is None else {**_described(index), "kind": index.manifest.config.get("_target_")},
         }
     release = collection.release() if collection.current else None
     evaluation = collection.find("evaluation")
@@ -68,15 +68,15 @@ def stale(collection: Collection) -> list[Stale]:
     elif "encoder" not in spaces:
         why = "the encoder was never applied to the collection"
         found.append(Stale("embeddings/encoder", why, f"nitari extract collection={name} extractor=encoder"))
-    overtaken = set()
+    overtaken: set[str] = set()
     for space in spaces:
         embeddings = collection.latest("embeddings", space)
-        why = _older(embeddings, "catalog", catalog)
+        reason = _older(embeddings, "catalog", catalog)
         if "encoder" in embeddings.manifest.parents and encoder is not None:
-            why = why or _older(embeddings, "encoder", encoder)
-        if why:
+            reason = reason or _older(embeddings, "encoder", encoder)
+        if reason:
             overtaken.add(space)
-            found.append(Stale(f"embeddings/{space}", why, f"nitari extract collection={name} extractor={space}"))
+            found.append(Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}"))
     release = collection.release() if collection.current else None
     if release is None and spaces:
         found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))
@@ -88,9 +88,9 @@ def stale(collection: Collection) -> list[Stale]:
                 reasons.append(f"space '{space}' is stale" if role in release.manifest.parents else None)
             elif role in release.manifest.parents:
                 reasons.append(_older(release, role, collection.latest("embeddings", space)))
-        why = next((reason for reason in reasons if reason), None)
-        if why:
-            found.append(Stale("release", why, f"nitari build collection={name}"))
+        first = next((reason for reason in reasons if reason), None)
+        if first:
+            found.append(Stale("release", first, f"nitari build collection={name}"))
     return found
 
 
@@ -103,8 +103,10 @@ def _older(artifact: Artifact, role: str, newest: Artifact) -> str | None:
 
 
 def _describe(artifact: Artifact | None) -> dict[str, Any] | None:
-    if artifact is None:
-        return None
+    return None if artifact is None else _described(artifact)
+
+
+def _described(artifact: Artifact) -> dict[str, Any]:
     manifest = artifact.manifest
     return {
         "id": manifest.id,
