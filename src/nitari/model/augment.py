@@ -18,13 +18,16 @@ _RGB = torch.linalg.inv(_YIQ)
 
 @dataclass(frozen=True)
 class Augment:
-    """``area``: smallest share of the picture a crop keeps. ``light``: brightness, contrast and saturation are multiplied
+    """``area``: smallest share of the picture a crop keeps; where ``reach`` is above 1, a crop may also be that much larger
+    than the picture, on a random colour. ``turn``: rotated by up to so many degrees. ``light``: brightness, contrast and saturation are multiplied
     by 1 ± this. ``hue``: turned by up to this share of the circle. ``jitter`` is the probability of light and hue,
     ``grey`` of no colour, ``box`` of a filled box, ``coarse`` of shrinking and enlarging again.
     """
 
     area: float = 0.3
+    reach: float = 1.4
     aspect: float = 4 / 3
+    turn: float = 10.0
     flip: float = 0.5
     light: float = 0.4
     hue: float = 0.1
@@ -34,9 +37,9 @@ class Augment:
     coarse: float = 0.15
 
     def __post_init__(self) -> None:
-        if not 0 < self.area <= 1 or self.aspect < 1:
+        if not 0 < self.area <= 1 or self.reach < 1 or self.aspect < 1:
             raise ConfigError(
-                f"augment.area is {self.area} and augment.aspect {self.aspect}: give 0 < area <= 1 <= aspect"
+                f"augment.area is {self.area}, reach {self.reach}, aspect {self.aspect}: give 0 < area <= 1 <= reach, aspect"
             )
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
@@ -49,16 +52,27 @@ class Augment:
         return self._cover(pictures, draw) if self.box else pictures
 
     def _place(self, pictures: Tensor, draw: _Draw) -> Tensor:
-        """Crop and mirror by one resampling."""
-        area, aspect = draw.between(self.area, 1.0), draw.between(-1.0, 1.0)
+        """Crop, enlarge the canvas, turn and mirror by one resampling."""
+        area, aspect = draw.between(self.area, self.reach), draw.between(-1.0, 1.0)
         ratio = torch.pow(torch.as_tensor(self.aspect), aspect / 2)
-        width, height = (area.sqrt() * ratio).clamp_max(1.0), (area.sqrt() / ratio).clamp_max(1.0)
-        x, y = draw.between(-1.0, 1.0) * (1 - width), draw.between(-1.0, 1.0) * (1 - height)
+        width, height = area.sqrt() * ratio, area.sqrt() / ratio
+        x, y = draw.between(-1.0, 1.0) * (1 - width).abs(), draw.between(-1.0, 1.0) * (1 - height).abs()
         mirror = 1 - 2 * draw.chance(self.flip)
-        zero = torch.zeros_like(x)
-        theta = torch.stack([torch.stack([width * mirror, zero, x], 1), torch.stack([zero, height, y], 1)], 1)
+        angle = draw.between(-self.turn, self.turn) * (torch.pi / 180)
+        cos, sin = angle.cos(), angle.sin()
+        theta = torch.stack(
+            [
+                torch.stack([width * mirror * cos, -height * sin, x], 1),
+                torch.stack([width * mirror * sin, height * cos, y], 1),
+            ],
+            1,
+        )
         grid = functional.affine_grid(theta, list(pictures.shape), align_corners=False).to(pictures.device)
-        return functional.grid_sample(pictures, grid, "bilinear", "reflection", align_corners=False)
+        placed = functional.grid_sample(pictures, grid, "bilinear", "border", align_corners=False)
+        if self.reach == 1 and not self.turn:
+            return placed
+        outside = (grid.abs() > 1).any(3)[:, None]
+        return torch.where(outside, draw.colour()[:, :, None, None].to(pictures.device), placed)
 
     def _colour(self, pictures: Tensor, draw: _Draw) -> Tensor:
         """Brightness, contrast, saturation, hue and grey are linear in a pixel: one 3x3 matrix and one offset a picture."""
@@ -98,8 +112,7 @@ class Augment:
         inside_x = (at >= left[:, None]) & (at < (left + width)[:, None])
         inside_y = (at >= top[:, None]) & (at < (top + height)[:, None])
         inside = (inside_y[:, :, None] & inside_x[:, None, :])[:, None].to(pictures.device)
-        colour = torch.stack([draw.between(0.0, 1.0) for _ in range(3)], 1)[:, :, None, None].to(pictures.device)
-        return torch.where(inside, colour, pictures)
+        return torch.where(inside, draw.colour()[:, :, None, None].to(pictures.device), pictures)
 
 
 class _Draw:
@@ -113,6 +126,12 @@ class _Draw:
 
     def chance(self, probability: float) -> Tensor:
         return (torch.rand(self.n, generator=self.generator) < probability).float()
+
+    def colour(self) -> Tensor:
+        """(n, 3): black, white, or any colour, a third each."""
+        kind = torch.randint(0, 3, (self.n, 1), generator=self.generator)
+        anything = torch.rand(self.n, 3, generator=self.generator)
+        return torch.where(kind == 2, anything, kind.float())
 
     def one(self) -> Tensor:
         return torch.rand((), generator=self.generator)

@@ -121,8 +121,9 @@ class Batches:
             order = order[np.random.default_rng((self.seed, self.epoch)).permutation(len(order))]
         together = self.size * self.world
         for number in range(self.skip, self.stop):
-            share = order[number * together : (number + 1) * together][self.rank :: self.world]
-            yield torch.from_numpy(self.pictures[share])
+            all_of_it = order[number * together : (number + 1) * together]
+            share = all_of_it[self.rank :: self.world]
+            yield torch.from_numpy(self.pictures[share if len(share) else all_of_it])
 
 
 def passes(n: int, size: int, world: int = 1, *, whole: bool = True) -> int:

@@ -12,6 +12,7 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from nitari.errors import NitariError
 from nitari.model import checkpoint
 from nitari.model.checkpoint import State
 from nitari.model.module import Training
@@ -94,6 +95,11 @@ class Journal(lightning.Callback):
             **{f"train_{name}": float(value) / self.steps for name, value in self.sums.items()},
             **found,
         }
+        if not math.isfinite(row.get("train_loss", 0.0)):
+            raise NitariError(
+                f"Training diverged: the loss was {row['train_loss']} before step {training.done}. "
+                "Lower trainer.lr, or give trainer.clip=1 or trainer.precision=float32"
+            )
         self.history.append(row)
         if self.report and trainer.is_global_zero:
             self.report({name: value for name, value in row.items() if name != "step"}, training.done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,34 @@ def bf16_helps(accelerator: str = "auto") -> bool:
         return torch.cuda.is_bf16_supported()
     found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+@contextmanager
+def processor_threads(threads: int | None) -> Iterator[None]:
+    """So many of torch's threads meanwhile; None: one a core, or one alone where that is quicker.
+
+    Threads that share an operation wait for the slowest of them: on a machine busy with other work, two took ten times
+    as long as one.
+    """
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads or (before if before == 1 or _seconds(before) < _seconds(1) else 1))
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _seconds(threads: int) -> float:
+    """Of some convolutions as training has them."""
+    torch.set_num_threads(threads)
+    convolution = torch.nn.Conv2d(64, 64, 3, padding=1)
+    pictures = torch.zeros(64, 64, 16, 16)
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        convolution(pictures).sum().backward()
+        times.append(time.perf_counter() - start)
+    return sum(times[2:])
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from nitari.model.data import Data, Packed, pack, passes
 from nitari.model.export import export
 from nitari.model.journal import Journal, Log
 from nitari.model.module import Training, scaled
-from nitari.model.trainer import Settings, quiet, trainer
+from nitari.model.trainer import Settings, processor_threads, quiet, trainer
 from nitari.steps import Progress, silent
 from nitari.steps.holdout import training_mask, training_rule
 from nitari.steps.pictures import Pictures
@@ -85,7 +85,7 @@ def work(collection: Collection, recipe: Recipe) -> Path:
 def finished(collection: Collection, recipe: Recipe) -> Fitted | None:
     """The newest encoder, if it is what this recipe makes."""
     artifact = collection.find("encoder")
-    if artifact is None or artifact.manifest.info["recipe"] != recipe.key(collection.latest("catalog")):
+    if artifact is None or artifact.manifest.info.get("recipe") != recipe.key(collection.latest("catalog")):
         return None
     return Fitted(artifact, json.loads(artifact.file(HISTORY).read_text(encoding="utf-8")))
 
@@ -189,10 +189,8 @@ def run(
     module = Training(network, objective, recipe.augment, settings, recipe.seed)
     journal = Journal(folder, progress=progress, log=log)
     journal.resume(module)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
     if not journal.finished:
-        with quiet():
+        with quiet(), processor_threads(settings.threads):
             lightning = trainer(settings, [journal], validate=len(source.held_out) > 0)
             steps = passes(len(source.train), settings.batch, lightning.world_size)
             module.steps_per_epoch, module.total = steps, settings.total(steps)

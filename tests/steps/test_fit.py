@@ -1,0 +1,283 @@
+import dataclasses
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from nitari.artifact import Artifact
+from nitari.catalog import Catalog
+from nitari.collection import Collection
+from nitari.errors import ArtifactError, ConfigError, NitariError
+from nitari.extractor import create
+from nitari.model.augment import Augment
+from nitari.model.data import Data
+from nitari.model.trainer import Settings
+from nitari.steps import fit as step
+from nitari.steps.fit import Encode, Fitted, Recipe, finished, fit
+from nitari.steps.holdout import training_mask
+
+N = 60
+TINY = {
+    "_target_": "nitari.model.autoencoder.Autoencoder",
+    "size": 16,
+    "dim": 12,
+    "stride": 2,
+    "learned": 4,
+    "gradients": 4,
+    "widths": [8, 12],
+    "top": 16,
+    "reduced": 8,
+    "pool": 2,
+    "decoder": 8,
+}
+VGG = {"_target_": "nitari.model.vgg.Vgg", "depth": 11, "width": 1 / 32, "size": 32, "decoder": 4}
+AGREE = {
+    "_target_": "nitari.model.objective.weighted.Weighted",
+    "terms": {
+        "reconstruction": {"_target_": "nitari.model.objective.reconstruction.Reconstruction"},
+        "agreement": {"_target_": "nitari.model.objective.agreement.Agreement", "width": 8},
+    },
+    "weights": {"reconstruction": 1.0, "agreement": 1.0},
+}
+SETTINGS = Settings(epochs=3, batch=8, threads=1, accelerator="cpu", precision="float32", save_every=0)
+RECIPE = Recipe(TINY, AGREE, Augment(), Data(), SETTINGS, Encode(postprocess={"pca": 6, "whiten": True}))
+
+
+@pytest.fixture(scope="module")
+def template(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_pictures: Callable[..., list[Path]],
+    ingest_folder: Callable[..., Artifact],
+) -> Path:
+    root = tmp_path_factory.mktemp("template")
+    make_pictures(root / "pictures", N, size=(40, 30))
+    ingest_folder(
+        Collection(root, "shoes"), root / "pictures", columns=lambda name: {"kind": "odd" if "3" in name else "even"}
+    )
+    return root
+
+
+@pytest.fixture
+def collection(tmp_path: Path, template: Path) -> Collection:
+    shutil.copytree(template / "shoes", tmp_path / "shoes")
+    return Collection(tmp_path, "shoes")
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory, template: Path) -> tuple[Collection, Fitted]:
+    root = tmp_path_factory.mktemp("fitted")
+    shutil.copytree(template / "shoes", root / "shoes")
+    collection = Collection(root, "shoes")
+    return collection, fit(collection, RECIPE, threads=1, config={"seed": 0}, mlflow_run="run")
+
+
+def weights(artifact: Artifact) -> dict[str, np.ndarray]:
+    return load_file(artifact.file("weights.safetensors"))
+
+
+def numbers(history: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [{k: v for k, v in row.items() if k != "pictures_per_second"} for row in history]
+
+
+def test_an_encoder_is_published_with_all_that_belongs_to_it(fitted: tuple[Collection, Fitted]):
+    collection, made = fitted
+    artifact, catalog = made.artifact, Catalog(collection.latest("catalog"))
+    assert sorted(artifact.manifest.files) == [
+        "encoder.onnx",
+        "held_out.parquet",
+        "history.json",
+        "postprocess.safetensors",
+        "reconstructions.png",
+        "weights.safetensors",
+    ]
+    artifact.verify(full=True)
+    artifact.expect_parent("catalog", catalog.artifact)
+    info = artifact.manifest.info
+    assert {k: info[k] for k in ("side", "fit", "mirror", "dim", "out_dim", "where")} == {
+        "side": 16,
+        "fit": "stretch",
+        "mirror": True,
+        "dim": 12,
+        "out_dim": 6,
+        "where": None,
+    }
+    assert artifact.manifest.mlflow_run == "run"
+    mask = training_mask(catalog)
+    held_out = pq.read_table(artifact.file("held_out.parquet")).column("item_id").to_pylist()
+    assert held_out == catalog.item_ids[: catalog.n_ready][~mask].astype(str).tolist()
+    assert artifact.manifest.counts == {"train": int(mask.sum()), "held_out": int((~mask).sum()), "steps": 21}
+    with Image.open(artifact.file("reconstructions.png")) as sheet:
+        assert sheet.size == (16 * min(10, len(held_out)), 48)
+    assert not list((collection.path / "work").iterdir())
+
+
+def test_training_lowers_the_loss_and_writes_it_down(fitted: tuple[Collection, Fitted]):
+    _, made = fitted
+    assert [row["step"] for row in made.history] == [7, 14, 21]
+    assert made.history[-1]["train_loss"] < made.history[0]["train_loss"]
+    assert {"val_loss", "val_reconstruction", "val_agreement", "val_copy_recall", "learning_rate"} <= set(
+        made.history[0]
+    )
+    assert made.history == json.loads(made.artifact.file("history.json").read_text())
+
+
+def test_the_extractor_gives_the_same_vectors_through_torch_and_from_its_spec(fitted: tuple[Collection, Fitted]):
+    collection, made = fitted
+    spec = {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.artifact.id}
+    extractor = create(spec, encoders=collection.folder("encoder"))
+    images = [np.random.default_rng(i).integers(0, 256, (20 + i, 30, 3)).astype(np.uint8) for i in range(5)]
+    vectors = extractor.extract(images)
+    assert vectors.shape == (5, 6)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    for other in ({"runtime": "torch"}, {"runtime": "auto"}, {"batch": 2}):
+        again = create(extractor.spec | other, encoders=collection.folder("encoder")).extract(images)
+        np.testing.assert_allclose(again, vectors, atol=2e-4)
+
+
+def test_the_same_recipe_is_not_trained_twice(fitted: tuple[Collection, Fitted]):
+    collection, made = fitted
+    again = fit(collection, RECIPE)
+    assert again.artifact.id == made.artifact.id
+    assert again.history == made.history
+    assert finished(collection, dataclasses.replace(RECIPE, seed=1)) is None
+
+
+def test_the_seed_decides(collection: Collection, fitted: tuple[Collection, Fitted]):
+    again = fit(collection, RECIPE)
+    assert numbers(again.history) == numbers(fitted[1].history)
+    for name, value in weights(fitted[1].artifact).items():
+        np.testing.assert_array_equal(weights(again.artifact)[name], value)
+
+
+@pytest.mark.parametrize("stop", [1, 7, 12])
+def test_an_interrupted_training_goes_on_at_the_same_step(
+    collection: Collection, fitted: tuple[Collection, Fitted], monkeypatch: pytest.MonkeyPatch, stop: int
+):
+    """Interrupted just after a state was saved, and once more with that step's work lost."""
+    save = step.Journal._save
+
+    def interrupt(self: Any, trainer: Any, module: Any) -> None:
+        save(self, trainer, module)
+        if module.done == stop:
+            raise RuntimeError("interrupted")
+
+    monkeypatch.setattr(step.Journal, "_save", interrupt)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        fit(collection, RECIPE)
+    assert collection.find("encoder") is None
+    monkeypatch.setattr(step.Journal, "_save", save)
+    seen: list[int] = []
+    again = fit(
+        collection,
+        RECIPE,
+        progress=lambda label: lambda done, total: seen.append(done // 8) if label == "training" else None,
+    )
+    assert seen[0] == stop + 1
+    assert numbers(again.history) == numbers(fitted[1].history)
+    for name, value in weights(fitted[1].artifact).items():
+        np.testing.assert_array_equal(weights(again.artifact)[name], value)
+
+
+def _fit(root: Path) -> None:
+    fit(Collection(root, "shoes"), RECIPE)
+
+
+def test_a_killed_training_gives_the_same_encoder(collection: Collection, fitted: tuple[Collection, Fitted]):
+    process = multiprocessing.get_context("spawn").Process(target=_fit, args=(collection.path.parent,))
+    process.start()
+    assert process.pid is not None
+    while not list((collection.path / "work").glob("fit-*/state-*.safetensors")):
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    again = fit(collection, RECIPE)
+    assert numbers(again.history) == numbers(fitted[1].history)
+    for name, value in weights(fitted[1].artifact).items():
+        np.testing.assert_array_equal(weights(again.artifact)[name], value)
+    assert len(collection.ids("encoder")) == 1
+
+
+def change(recipe: Recipe = RECIPE, **settings: Any) -> Recipe:
+    trainer = {k: settings.pop(k) for k in list(settings) if hasattr(SETTINGS, k)}
+    return dataclasses.replace(recipe, trainer=dataclasses.replace(SETTINGS, **trainer), **settings)
+
+
+def test_a_filter_chooses_what_trains(collection: Collection):
+    made = fit(collection, change(where="kind=even", epochs=1))
+    catalog = Catalog(collection.latest("catalog"))
+    selected = catalog.select("kind=odd")
+    assert selected is not None
+    held_out = pq.read_table(made.artifact.file("held_out.parquet")).column("item_id").to_pylist()
+    assert held_out == catalog.item_ids[selected.rows].astype(str).tolist()
+    assert made.artifact.manifest.info["where"] == "kind=even"
+
+
+def test_steps_and_minutes_end_it(collection: Collection):
+    short = fit(collection, change(max_steps=10))
+    assert [row["step"] for row in short.history] == [7, 10]
+    assert short.history[-1]["learning_rate"] < 1e-4
+    timed = fit(collection, change(epochs=100_000, max_minutes=0.01))
+    assert 1 <= timed.artifact.manifest.counts["steps"] < 5000
+
+
+def test_patience_takes_the_best_weights(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+    losses = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
+    end = step.Journal.on_train_epoch_end
+
+    def worse(self: Any, trainer: Any, module: Any) -> None:
+        trainer.callback_metrics["val_loss"] = next(losses)
+        end(self, trainer, module)
+
+    monkeypatch.setattr(step.Journal, "on_train_epoch_end", worse)
+    stopped = fit(collection, change(epochs=6, patience=2))
+    assert [row["val_loss"] for row in stopped.history] == [3.0, 2.0, 2.5, 2.6]
+    losses = iter([3.0, 2.0])
+    best = fit(collection, change(epochs=6, patience=2, max_steps=14))
+    assert best.artifact.manifest.counts["steps"] == 14
+
+
+def test_vgg_trains_and_exports(collection: Collection):
+    made = fit(collection, change(model=VGG, epochs=1, lr=1e-3))
+    extractor = create(
+        {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.artifact.id, "runtime": "torch"},
+        encoders=collection.folder("encoder"),
+    )
+    assert made.artifact.manifest.info["dim"] == 16
+    assert extractor.extract([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 6)
+
+
+def test_raw_codes_are_an_option(collection: Collection):
+    made = fit(collection, change(encode=Encode(mirror=False, postprocess=None), epochs=1))
+    assert "postprocess.safetensors" not in made.artifact.manifest.files
+    assert made.artifact.manifest.info["out_dim"] == 12
+
+
+def test_what_cannot_train_is_said(collection: Collection, tmp_path: Path):
+    with pytest.raises(ConfigError, match="0 pictures train"):
+        fit(collection, change(where="kind=none"))
+    with pytest.raises(ConfigError, match="needs a decoder"):
+        fit(collection, change(model=TINY | {"decoder": 0}))
+    with pytest.raises(ArtifactError, match="nitari ingest collection=empty"):
+        fit(Collection(tmp_path, "empty"), RECIPE)
+    with pytest.raises(NitariError, match=r"diverged.*trainer\.lr"):
+        fit(collection, change(lr=1e30))
+    assert collection.find("encoder") is None
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(collection: Collection):
+    made = fit(collection, change(strategy="ddp", devices=2, epochs=1, batch=4))
+    assert [row["step"] for row in made.history] == [7]
+    assert np.isfinite(made.history[0]["val_loss"])
