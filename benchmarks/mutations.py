@@ -86,8 +86,8 @@ def make(root: Path) -> str:
         ["extract", "extractor=colour"],
         ["build"],
     ):
-        command = [sys.executable, "-m", "nitari.cli", words[0], f"root={root}", "collection=mutated", "tracking=null"]
-        subprocess.run([*command, *words[1:]], check=True)
+        command = [str(Path(sys.executable).with_name("nitari")), words[0], f"root={root}", "collection=mutated"]
+        subprocess.run([*command, "tracking=null", *words[1:]], check=True, stdout=subprocess.DEVNULL)
     return "mutated"
 
 
@@ -134,7 +134,7 @@ def trials(root: Path, name: str, kind: str, n: int, seed: int) -> Counter[str]:
     others = [p for p in collection.path.rglob("*") if p.is_file() and p.stat().st_size]
     random = np.random.default_rng(seed)
     found: Counter[str] = Counter()
-    for _ in range(n):
+    while found.total() < n:
         target = targets[random.integers(len(targets))]
         data, stat = target.read_bytes(), target.stat()
         changed = mutate(data, random, others)

@@ -87,15 +87,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def table(page: Page) -> str:
-    """Results for people: score, similarity by space where there are several, id, and attributes."""
+    """Results for people: score, similarity by space where there are several, id, and the attributes that any has."""
     if not page.results:
         return "No item matches."
     first = page.results[0]
     spaces = list(first.similarity) if len(first.similarity) > 1 else []
-    names = list(first.attributes)
+    names = [n for n in first.attributes if any(result.attributes[n] not in (None, "") for result in page.results)]
     rows = [["score", *spaces, "item_id", *names]]
     for result in page.results:
-        values = ["" if value is None else " ".join(str(value).split()) for value in result.attributes.values()]
+        found = [result.attributes[name] for name in names]
+        values = ["" if value is None else " ".join(str(value).split()) for value in found]
         rows.append(
             [
                 f"{result.score:.4f}",
