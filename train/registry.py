@@ -14,7 +14,7 @@ from nitari.extractor.encoder import ONNX, EncoderExtractor
 
 from .tracking import Run, client, quiet
 
-ALIAS = "latest"
+ALIAS = "newest"  # MLflow keeps "latest" to itself
 REQUIREMENTS = ["onnx", "onnxruntime", "numpy"]
 
 
