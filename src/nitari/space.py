@@ -58,8 +58,9 @@ class Space:
                 raise QueryError(f"Space '{self.name}' compares bits: give uint8, not {vectors.dtype}")
             return np.ascontiguousarray(vectors)
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        bad = ~np.isfinite(vectors).all(axis=1)
-        if bad.any():
+        finite = np.isfinite(vectors)
+        if not finite.all():
+            bad = ~finite.all(axis=1)
             raise QueryError(f"Vector {int(bad.argmax())} of {len(vectors)} for space '{self.name}' is not finite")
         return unit(vectors) if self.metric == "cosine" else vectors
 

@@ -16,8 +16,10 @@ from nitari.space import Space, unit
 if TYPE_CHECKING:
     import pandas as pd
 
-_QUERIES = 256  # scanned together: with _NUMBERS, at most 16 MB of distances at a time
-_NUMBERS = 1 << 21  # of a block of vectors: 8 MB as float32
+_QUERIES = 256  # scanned together
+_NUMBERS = 1 << 21  # of a block of vectors that has to be copied: 8 MB as float32
+_DISTANCES = 1 << 22  # held at once: 16 MB
+_FIRST = 16384  # distances that the first bound is drawn from
 _GATHER = 0.2  # below this share of all vectors, selected ones are gathered; above it, a plain scan is faster
 _UNIT = 2e-6  # how far from 1 a norm may be for a dot product to be a cosine
 
@@ -62,13 +64,13 @@ class Exact:
         bound = np.full(len(queries), np.inf, np.float32)
         near = [np.empty(0, np.int64)] * len(queries)
         apart = [np.empty(0, np.float32)] * len(queries)
-        for start, ids, block, penalty in self._blocks(rows):
+        for start, ids, block, penalty in self._blocks(rows, len(queries)):
             distances = self.space.distances(queries, block)
             if penalty is not None:
                 distances += penalty
             fresh = np.isinf(bound)
             if len(block) >= k and fresh.any():
-                bound[fresh] = np.partition(distances[fresh], k - 1, axis=1)[:, k - 1]
+                bound[fresh] = np.partition(distances[fresh, : max(k, _FIRST)], k - 1, axis=1)[:, k - 1]
             limit = np.minimum(self._slack(norms, bound), np.finfo(np.float32).max)
             for i in range(len(queries)):
                 at = np.flatnonzero(distances[i] <= limit[i])
@@ -83,10 +85,11 @@ class Exact:
         return [rank(self.space, query, self._vectors, found, k) for query, found in zip(queries, near, strict=True)]
 
     def _blocks(
-        self, rows: np.ndarray | None
+        self, rows: np.ndarray | None, queries: int
     ) -> Iterator[tuple[int, np.ndarray | None, np.ndarray, np.ndarray | None]]:
         """(first row, or the rows themselves; float32 vectors; what to add to the distance of rows left out)."""
-        n, step = len(self._vectors), max(256, min(16384, _NUMBERS // self.space.width))
+        n, copied = len(self._vectors), max(256, _NUMBERS // self.space.width)
+        step = min(copied, _DISTANCES // queries)
         if rows is not None and len(rows) < _GATHER * n:
             for start in range(0, len(rows), step):
                 ids = rows[start : start + step]
@@ -96,6 +99,8 @@ class Exact:
         if rows is not None:
             penalty = np.full(n, np.inf, np.float32)
             penalty[rows] = 0.0
+        if self._as_it_is:  # one product over as much as its results allow: fewer waits for BLAS's threads
+            step = _DISTANCES // queries
         for start in range(0, n, step):
             stop = min(start + step, n)
             yield (
@@ -104,6 +109,11 @@ class Exact:
                 self._float(self._vectors[start:stop]),
                 None if penalty is None else penalty[start:stop],
             )
+
+    @property
+    def _as_it_is(self) -> bool:
+        """Whether vectors are compared without being converted or normalised first."""
+        return self._vectors.dtype == np.float32 and (self._unit or self.space.metric != "cosine")
 
     def _float(self, block: np.ndarray) -> np.ndarray:
         if self.space.metric == "hamming":
