@@ -27,7 +27,8 @@ def job(name: str, run: Callable[[DictConfig], Result], show: Callable[[Result],
 
     @hydra.main(config_path="pkg://nitari.conf", config_name=name, version_base="1.3")
     def main(cfg: DictConfig) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+        logging.getLogger("nitari").setLevel(logging.INFO)
         try:
             if cfg.format not in ("table", "json"):
                 raise ConfigError(f"format is '{cfg.format}'. Choose one of: table, json")

@@ -114,7 +114,10 @@ def _group(conf: Path, group: str, choice: str) -> list[str]:
     lines = [f"{group}: {choice}".ljust(46) + f" # one of: {choices}"]
     for line in (conf / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith(("_target_", "# @package", "defaults:", "  - ")):
-            lines.append(line if line.startswith("#") else f"{group}.{line}" if line[0] != " " else f"  {line}")
+            key, mark, comment = line.partition("#")
+            if key.strip():
+                key = f"{group}.{key.rstrip()}" if line[0] != " " else f"  {key.rstrip()}"
+            lines.append(f"{key.ljust(46)} {mark}{comment}".rstrip() if key else line)
     return lines
 
 

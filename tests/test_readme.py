@@ -1,0 +1,56 @@
+"""The README's commands run as they are written, on a small folder."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nitari.catalog import Catalog
+from nitari.cli import SERVE, TRAIN, main
+from nitari.collection import Collection
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+SMALL = {
+    "fit": ["trainer.epochs=1", "trainer.batch=8"],
+    "evaluate": ["protocol.max_queries=4", "protocol.throughput_items=8", "protocol.resamples=50"],
+}
+SMALL["pipeline"] = SMALL["fit"] + SMALL["evaluate"]
+
+
+def commands() -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
+def test_there_are_commands_for_every_job():
+    named = {shlex.split(line)[1] for line in commands() if line.startswith("nitari ")}
+    assert named == set(TRAIN + SERVE) - {"demo"}
+    assert "make demo" in commands()
+
+
+@pytest.mark.slow
+def test_every_command_runs(
+    tmp_path: Path,
+    make_pictures: Callable[..., list[Path]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+):
+    paths = make_pictures(tmp_path / "pictures", 40)
+    (tmp_path / "pictures" / "metadata.csv").write_text(
+        "file_name,kind\n" + "\n".join(f"{path.name},{'ab'[i % 2]}" for i, path in enumerate(paths))
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlruns").mkdir()
+    collection = Collection("collections", "shoes")
+    for line in commands():
+        if not line.startswith("nitari "):
+            continue
+        job, *words = shlex.split(line)[1:]
+        item = Catalog(collection.latest("catalog")).records([0])[0]["item_id"] if collection.find("catalog") else ""
+        put = {"PATH": str(tmp_path / "pictures"), "ITEM_ID": item, "PICTURE_FILE": str(paths[3]), "LABEL": "kind"}
+        words = [re.sub("|".join(put), lambda match, put=put: put[match[0]], word) for word in words]
+        assert main([job, *words, *SMALL.get(job, [])]) == 0, line
+        assert capfd.readouterr().out.strip(), line
+    assert (tmp_path / "neighbours.jpg").stat().st_size > 5000
