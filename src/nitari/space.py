@@ -130,5 +130,8 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     A row of unit norm stays as it is, to the bit: ``unit(unit(x)) == unit(x)``.
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    norms[np.abs(norms - 1.0) < 1e-6] = 1.0
+    scaled = np.abs(norms - 1.0) < 1e-6
+    if scaled.all():
+        return vectors
+    norms[scaled] = 1.0
     return vectors / np.maximum(norms, 1e-12)
