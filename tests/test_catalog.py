@@ -1,3 +1,6 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +110,23 @@ def test_items_by_id_or_name(catalog: Catalog):
             catalog.row(item)
     assert catalog.records([1, 0], ["price"]) == [{"price": 30}, {"price": 10}]
     assert np.array_equal(catalog.item_ids[:1], np.array([b"a" * 16]))
+
+
+def test_threads_read_the_file_one_after_the_other(catalog: Catalog):
+    """Two reads of one ParquetFile at once hang now and then."""
+    inside = threading.Semaphore(1)
+
+    class Guarded:
+        def __init__(self, file: pq.ParquetFile) -> None:
+            self.schema_arrow, self.file = file.schema_arrow, file
+
+        def read(self, names: list[str]) -> pa.Table:
+            assert inside.acquire(blocking=False), "a second thread reads"
+            time.sleep(0.005)
+            inside.release()
+            return self.file.read(names)
+
+    catalog._file = Guarded(catalog._file)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda row: catalog.records([row])[0], range(4)))
+    assert found == catalog.records(range(4))

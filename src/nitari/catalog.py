@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -67,12 +68,13 @@ PASSING = ("missing", "unreadable_file", "memory", "timeout", "crashed")
 
 
 class Catalog:
-    """One version of a collection's table, read column by column as asked for."""
+    """One version of a collection's table, read column by column as asked for. Thread-safe."""
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
         self.n_items = self._file.metadata.num_rows
         self.n_ready = artifact.manifest.counts[READY]
 
@@ -90,7 +92,9 @@ class Catalog:
         if name not in self._columns:
             if name not in self.schema.names:
                 raise QueryError(f"The catalog has no column '{name}'. It has: {', '.join(self.schema.names)}")
-            self._columns[name] = self._file.read([name]).column(0)
+            with self._reading:
+                if name not in self._columns:
+                    self._columns[name] = self._file.read([name]).column(0)
         return self._columns[name]
 
     def ready(self, name: str) -> pa.ChunkedArray:
