@@ -8,6 +8,7 @@ Killed at any moment, the same command goes on where it stopped. Every setting o
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -15,10 +16,14 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from nitari.catalog import Catalog
+from nitari.collection import Collection
+
 from . import build, evaluate, extract, fit, ingest
 from .job import job
 from .progress import clock
 
+ROOT = "collections"  # the default, as in conf/base.yaml
 STEPS = {"ingest": ingest, "fit": fit, "extract": extract, "build": build, "evaluate": evaluate}
 
 
@@ -34,11 +39,14 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             print(step.show(result), file=sys.stderr)
         print(f"{name} took {clock(seconds)}", file=sys.stderr, flush=True)
         results[name] = {**result, "seconds": round(seconds, 1)}
+    catalog = Catalog(Collection.existing(cfg.root, cfg.collection).latest("catalog"))
+    results["example"] = catalog.records([catalog.n_ready // 2], ["file_name"])[0]["file_name"]
+    results |= {"root": str(cfg.root), "tracking": cfg.tracking}
     return results
 
 
 def show(results: Mapping[str, Any]) -> str:
-    name = results["collection"]
+    words = f"collection={results['collection']}" + (f" root={results['root']}" if results["root"] != ROOT else "")
     total = sum(results[step]["seconds"] for step in STEPS)
     took = ", ".join(f"{step} {clock(results[step]['seconds'])}" for step in STEPS)
     return "\n".join(
@@ -48,8 +56,9 @@ def show(results: Mapping[str, Any]) -> str:
             f"All of it took {clock(total)}: {took}.",
             "",
             "Go on with:",
-            f"  nitari recommend collection={name} like=ITEM_ID k=12 sheet=neighbours.jpg",
-            f"  nitari show collection={name}",
+            f"  nitari recommend {words} like={shlex.quote(results['example'])} k=12 sheet=more.jpg",
+            f"  nitari show {words}",
+            *([f"  mlflow ui --backend-store-uri {results['tracking']}"] if results["tracking"] else []),
         ]
     )
 
