@@ -26,12 +26,13 @@ def test_packing_keeps_rows_in_order_and_is_done_once(tmp_path: Path, squares: n
     assert pack(tmp_path, "key", rows, read_from(squares, calls), 8, "stretch") == path
     assert len(calls) == 1
     others = [
-        ("other", rows, 8, "stretch"),
         ("key", rows[:2], 8, "stretch"),
         ("key", rows, 16, "stretch"),
         ("key", rows, 8, "pad"),
     ]
-    assert len({pack(tmp_path, k, r, read_from(squares), s, f) for k, r, s, f in others} | {path}) == 5
+    assert len({pack(tmp_path, k, r, read_from(squares), s, f) for k, r, s, f in others} | {path}) == 4
+    other = pack(tmp_path, "other", rows, read_from(squares), 8, "stretch")
+    assert list(tmp_path.iterdir()) == [other]  # what came from elsewhere is not kept for ever
 
 
 def test_a_killed_packing_goes_on(tmp_path: Path, squares: np.ndarray, monkeypatch: pytest.MonkeyPatch):

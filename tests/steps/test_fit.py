@@ -281,3 +281,23 @@ def test_two_processes_train_together(collection: Collection):
     made = fit(collection, change(strategy="ddp", devices=2, epochs=1, batch=4))
     assert [row["step"] for row in made.history] == [7]
     assert np.isfinite(made.history[0]["val_loss"])
+
+
+def test_ctrl_c_interrupts_and_training_goes_on(
+    collection: Collection, fitted: tuple[Collection, Fitted], monkeypatch: pytest.MonkeyPatch
+):
+    save = step.Journal._save
+
+    def interrupt(self: Any, trainer: Any, module: Any) -> None:
+        save(self, trainer, module)
+        if module.done == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(step.Journal, "_save", interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit(collection, RECIPE)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert collection.find("encoder") is None
+    monkeypatch.setattr(step.Journal, "_save", save)
+    assert numbers(fit(collection, RECIPE).history) == numbers(fitted[1].history)

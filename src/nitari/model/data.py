@@ -56,13 +56,18 @@ def pack(
 ) -> Path:
     """Write ``rows``' pictures as (n, side, side, 3) uint8 ``.npy`` under ``folder``; what is already there is kept.
 
-    ``key`` says where the pictures come from. Killed, it goes on with the chunk under way.
+    ``key`` says where the pictures come from; those of another key are removed. Killed, it goes on with the chunk under
+    way.
     """
-    digest = hashlib.sha256(f"{key}/{side}/{fit}/".encode() + rows.astype(np.int64).tobytes()).hexdigest()[:16]
-    final = folder / f"pictures-{digest}.npy"
+    source = hashlib.sha256(key.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{side}/{fit}/".encode() + rows.astype(np.int64).tobytes()).hexdigest()[:16]
+    final = folder / f"pictures-{source}-{digest}.npy"
     if final.exists():
         return final
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("pictures-*"):
+        if not old.name.startswith(f"pictures-{source}-"):
+            old.unlink(missing_ok=True)
     aside, note = final.with_suffix(".partial"), final.with_suffix(".json")
     done = int(json.loads(note.read_text())["done"]) if aside.exists() and note.exists() else 0
     shape = (len(rows), side, side, 3)

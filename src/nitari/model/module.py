@@ -106,4 +106,5 @@ def nearest(queries: Tensor, codes: Tensor) -> Tensor:
     """(q, d), (n, d) -> (q,) positions of the nearest code by cosine, once the codes are centred."""
     middle = codes.float().mean(0)
     one, two = (functional.normalize(t.float() - middle, dim=1) for t in (queries, codes))
-    return (one @ two.T).argmax(1)
+    with torch.autocast(one.device.type, enabled=False):
+        return (one @ two.T).argmax(1)

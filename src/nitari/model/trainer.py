@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -28,7 +30,7 @@ class Settings:
     """
 
     epochs: int = 40
-    max_steps: int | None = None
+    max_steps: int | None = 20_000
     max_minutes: float | None = None
     batch: int = 128
     lr: float = 2e-3
@@ -96,6 +98,22 @@ def bf16_helps(accelerator: str = "auto") -> bool:
         return torch.cuda.is_bf16_supported()
     found = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C stays a KeyboardInterrupt; Lightning would leave the process, and ignore further ones."""
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

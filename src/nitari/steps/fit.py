@@ -29,7 +29,7 @@ from nitari.model.data import Data, Packed, pack, passes
 from nitari.model.export import export
 from nitari.model.journal import Journal, Log
 from nitari.model.module import Training, scaled
-from nitari.model.trainer import Settings, processor_threads, quiet, trainer
+from nitari.model.trainer import Settings, interruptible, processor_threads, quiet, trainer
 from nitari.steps import Progress, silent
 from nitari.steps.holdout import training_mask, training_rule
 from nitari.steps.pictures import Pictures
@@ -190,7 +190,7 @@ def run(
     journal = Journal(folder, progress=progress, log=log)
     journal.resume(module)
     if not journal.finished:
-        with quiet(), processor_threads(settings.threads):
+        with quiet(), interruptible(), processor_threads(settings.threads):
             lightning = trainer(settings, [journal], validate=len(source.held_out) > 0)
             steps = passes(len(source.train), settings.batch, lightning.world_size)
             module.steps_per_epoch, module.total = steps, settings.total(steps)

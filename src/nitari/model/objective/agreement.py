@@ -34,7 +34,8 @@ class Agreement(nn.Module):
         one, two = (functional.normalize(self.project(codes).float(), dim=1) for codes in batch.codes[:2])
         n = len(one)
         both = torch.cat([one, two])
-        logits = both @ both.T / self.temperature
+        with torch.autocast(both.device.type, enabled=False):  # differences at this temperature are finer than bf16
+            logits = both @ both.T / self.temperature
         logits.fill_diagonal_(float("-inf"))
         partner = torch.arange(2 * n, device=both.device).roll(n)
         loss = functional.cross_entropy(logits, partner)
