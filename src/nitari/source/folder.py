@@ -58,35 +58,30 @@ class FolderSource:
                 tables.append(table)
             else:
                 _add(listing, key, entry, root)
-        table = _with_folder(listing.table())
+        rows = listing.table()
+        data = pa.table({"file_name": rows.column("file_name")})
         if tables:
-            table = self._join(table, columns.concat(tables), root)
-        return finish(table, f"'{self.path}'")
+            rows, data = self._join(rows, columns.concat(tables), root)
+        if "folder" not in data.column_names:
+            folders = [posixpath.dirname(key) or None for key in rows.column("file_name").to_pylist()]
+            data = data.add_column(0, "folder", pa.chunked_array([folders], pa.string()))
+        return finish(rows, data.drop_columns("file_name"), f"'{self.path}'")
 
-    def _join(self, table: pa.Table, data: pa.Table, root: Path) -> pa.Table:
-        """Metadata beside its files; rows without a file come at the end, as missing."""
+    def _join(self, rows: pa.Table, data: pa.Table, root: Path) -> tuple[pa.Table, pa.Table]:
+        """Metadata in the order of its files; rows without a file come at the end, as missing."""
         names = data.column("file_name")
         first = pc.index_in(pc.unique(names), value_set=names)
         if len(first) < len(names):
             log.warning("%d rows of metadata name a file again; the first one counts", len(names) - len(first))
         absent = Listing(self.name)
-        for key in (
-            pc.unique(names).filter(pc.invert(pc.is_in(pc.unique(names), table.column("file_name")))).to_pylist()
-        ):
+        unmatched = pc.invert(pc.is_in(pc.unique(names), value_set=rows.column("file_name")))
+        for key in pc.unique(names).filter(unmatched).to_pylist():
             if _inside(key):
                 absent.add(key, str(root / key), reason="missing", message="Metadata names it, but it is not there")
             else:
                 absent.add(key, key, reason="refused", message="Metadata names a path outside of the folder")
-        table = pa.concat_tables([table, _with_folder(absent.table())])
-        if "folder" in data.column_names:  # the user's own
-            table = table.drop_columns("folder")
-        data = data.take(pc.index_in(table.column("file_name"), value_set=names)).drop_columns("file_name")
-        return pa.table([*table.columns, *data.columns], [*table.column_names, *data.column_names])
-
-
-def _with_folder(table: pa.Table) -> pa.Table:
-    folders = [posixpath.dirname(key) or None for key in table.column("file_name").to_pylist()]
-    return table.append_column("folder", pa.array(folders, pa.string()))
+        rows = pa.concat_tables([rows, absent.table()])
+        return rows, data.take(pc.index_in(rows.column("file_name"), value_set=names))
 
 
 def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str] | OSError]]:

@@ -91,8 +91,8 @@ class Listing:
             self._rows = []
 
 
-def finish(table: pa.Table, where: str) -> pa.Table:
-    """The checks that every listing passes: not empty, no id twice, no user column in the catalog's way."""
+def finish(table: pa.Table, attributes: pa.Table, where: str) -> pa.Table:
+    """Rows of SCHEMA and the user's columns beside them as a listing: not empty, no id twice, no column in the catalog's way."""
     if not table.num_rows:
         raise SourceError(f"There are no files in {where}. Check the path: source.path=PATH")
     if pc.count_distinct(table.column("item_id")).as_py() < table.num_rows:
@@ -104,8 +104,8 @@ def finish(table: pa.Table, where: str) -> pa.Table:
             f"{len(twice)} items of {where} occur more than once, among them {names}. "
             "Remove the repeated rows, or give the table a column item_id without repetitions"
         )
-    final, taken = list(SCHEMA.names), set(SCHEMA.names)
-    for name in table.column_names[len(SCHEMA) :]:
+    final, taken = list(table.column_names), set(SCHEMA.names)
+    for name in attributes.column_names:
         new = f"source_{name}" if name in catalog.SCHEMA.names else name.strip() or "unnamed"
         while new in taken:
             new += "_"
@@ -113,7 +113,7 @@ def finish(table: pa.Table, where: str) -> pa.Table:
             log.warning("The column '%s' of %s is called '%s' in the catalog", name, where, new)
         final.append(new)
         taken.add(new)
-    return columns.plain(table.rename_columns(final))
+    return columns.plain(pa.table([*table.columns, *attributes.columns], final))
 
 
 def text(value: str) -> str:

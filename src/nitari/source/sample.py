@@ -41,6 +41,5 @@ class SampleSource:
                 listing.add(key, location, reason="missing", message="The package 'diagrams' is not complete")
             providers.append(file.parts[1])
             categories.append(file.parts[2] if len(file.parts) > 3 else None)
-        table = listing.table()
-        table = table.append_column("provider", pa.array(providers, pa.string()))
-        return finish(table.append_column("category", pa.array(categories, pa.string())), "the package 'diagrams'")
+        data = pa.table({"provider": pa.array(providers, pa.string()), "category": pa.array(categories, pa.string())})
+        return finish(listing.table(), data, "the package 'diagrams'")

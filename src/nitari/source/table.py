@@ -46,11 +46,7 @@ class TableSource:
         listing = Listing(self.name)
         for row, (key, path) in enumerate(zip(keys, paths, strict=True)):
             self._add(listing, f"row {row}" if key is None else key, path)
-        rest = table.drop_columns(column)
-        rows = listing.table()
-        return finish(
-            pa.table([*rows.columns, *rest.columns], [*rows.column_names, *rest.column_names]), f"'{self.path}'"
-        )
+        return finish(listing.table(), table.drop_columns(column), f"'{self.path}'")
 
     def _add(self, listing: Listing, key: str, path: str | None) -> None:
         if not path:

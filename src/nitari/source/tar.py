@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from nitari.errors import SourceError
 from nitari.source import columns
-from nitari.source.listing import SCHEMA, Listing, finish
+from nitari.source.listing import Listing, finish
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +54,8 @@ class TarSource:
                 if len(attributes) == _BATCH:
                     parts.append(_to_table(attributes))
                     attributes = []
-        rows, parts = listing.table(), [*parts, _to_table(attributes)]
-        data = columns.concat(parts).drop_columns("row")
-        return finish(pa.table([*rows.columns, *data.columns], [*SCHEMA.names, *data.column_names]), f"'{self.path}'")
+        data = columns.concat([*parts, _to_table(attributes)]).drop_columns("row")
+        return finish(listing.table(), data, f"'{self.path}'")
 
 
 def _to_table(rows: list[dict[str, Any]]) -> pa.Table:
