@@ -46,7 +46,7 @@ class Encode:
     """
 
     mirror: bool = True
-    postprocess: Mapping[str, Any] | None = field(default_factory=lambda: {"center": True, "pca": 128, "whiten": True})
+    postprocess: Mapping[str, Any] | None = field(default_factory=lambda: {"center": True, "pca": 128, "whiten": 0.5})
     max_items: int = 50_000
 
 
