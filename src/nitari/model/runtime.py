@@ -26,7 +26,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+        batch = torch.from_numpy(np.array(pictures)).to(self.device)  # a copy: memory maps are read-only
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return self.network(batch).float().cpu().numpy()
 
