@@ -143,6 +143,8 @@ def test_the_extractor_gives_the_same_vectors_through_torch_and_from_its_spec(fi
     for other in ({"runtime": "torch"}, {"runtime": "auto"}, {"batch": 2}):
         again = create(extractor.spec | other, encoders=collection.folder("encoder")).extract(images)
         np.testing.assert_allclose(again, vectors, atol=2e-4)
+    half = create(extractor.spec | {"runtime": "torch-bf16"}, encoders=collection.folder("encoder")).extract(images)
+    assert (half * vectors).sum(axis=1).min() > 0.99
 
 
 def test_the_same_recipe_is_not_trained_twice(fitted: tuple[Collection, Fitted]):

