@@ -90,6 +90,7 @@ def _warm() -> None:
 
 
 def _refuse(path: Path, send) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # decoders written in C complain there
     # A forked process starts with its parent's peak on the books; what counts is what it adds to its own memory.
     Path("/proc/self/clear_refs").write_text("5")
     before = _peak()
