@@ -65,9 +65,10 @@ def measure(root: Path, kills: int, random: np.random.Generator) -> dict[str, ob
     half_made: list[str] = []
     moments = []
     for job in JOBS:
-        for _ in range(kills // len(JOBS)):
+        share = kills // len(JOBS)
+        for _ in range(share):  # in small steps, so that each finds something left to do
             _, (process, begun) = _start(context, root / "killed", job)
-            moment = float(random.uniform(0, seconds[job]))
+            moment = float(random.uniform(0, 1.5 * seconds[job] / share))
             process.join(max(0.0, begun + moment - time.monotonic()))
             if process.exitcode is None:
                 os.kill(process.pid or 0, signal.SIGKILL)

@@ -75,6 +75,7 @@ def work(payload: dict[str, Any], beat: Beat, blamed: dict[int, str]) -> dict[st
     writers = {size: ShardWriter(folder / shard) for size, shard in shards.items()}
     rows: dict[str, list[Any]] = defaultdict(list)
     options = payload["background"], payload["quality"]
+    fields = schema_names(sizes)
     for step, (item_id, location, offset, size_bytes) in enumerate(zip(*columns, strict=True)):
         beat(step)
         found: dict[str, Any] = {}
@@ -84,7 +85,7 @@ def work(payload: dict[str, Any], beat: Beat, blamed: dict[int, str]) -> dict[st
             _one(found, item_id, location, offset, size_bytes, limits, writers, *options)
         except PictureError as error:
             found |= {"status": UNREADABLE, "reason": error.reason, "message": str(error)[:300]}
-        for field in schema_names(sizes):
+        for field in fields:
             rows[field].append(found.get(field))
     beat(-1)
     for size, writer in writers.items():

@@ -1,0 +1,168 @@
+"""Ingest reads each original once: what is new, what changed, and nothing else."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nitari.artifact import Artifact
+from nitari.catalog import Catalog
+from nitari.collection import Collection
+from nitari.errors import ConfigError, DamagedArtifactError
+from nitari.images.decode import Limits
+from nitari.source.folder import FolderSource
+from nitari.steps import ingest as step
+from nitari.steps.ingest import ingest
+from nitari.steps.pictures import Pictures
+from nitari.thumbnails import Thumbnails
+
+MakePictures = Callable[..., list[Path]]
+
+
+class Place:
+    """A folder of pictures and the collection it is ingested into; ``read`` counts what the last ingest had to read."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = path / "pictures"
+        self.collection = Collection(path / "collections", "shoes")
+        self.read = 0
+
+    def ingest(self, **more: object) -> Artifact:
+        source = FolderSource(str(self.folder))
+        seen: list[int] = []
+
+        def progress(done: int, total: int) -> None:
+            seen.append(done)
+
+        settings: dict = {"source_name": source.name, "workers": 1, "progress": progress, **more}
+        artifact = ingest(self.collection, source.listing(), **settings)
+        self.read = seen[-1] - seen[0] if seen else 0
+        return artifact
+
+    def statuses(self) -> dict[str, tuple[str, str | None]]:
+        catalog = Catalog(self.collection.latest("catalog"))
+        rows = catalog.records(range(catalog.n_items), ["file_name", "status", "reason"])
+        return {row["file_name"]: (row["status"], row["reason"]) for row in rows}
+
+
+@pytest.fixture
+def place(tmp_path: Path, make_pictures: MakePictures) -> Place:
+    place = Place(tmp_path)
+    make_pictures(place.folder, 12)
+    return place
+
+
+def test_thumbnails_are_the_shrunk_originals(place: Place):
+    catalog = Catalog(place.ingest(sizes=(32, 96)))
+    thumbnails = Thumbnails(place.collection.parent(catalog.artifact, "thumbnails"))
+    pictures = Pictures(place.collection, catalog)
+    assert thumbnails.sizes == [32, 96]
+    for row, (small, large) in enumerate(
+        zip(thumbnails.read(range(12), 32), thumbnails.read(range(12), 96), strict=True)
+    ):
+        assert (max(small.shape), max(large.shape)) == (32, 96)
+        original = pictures.original(row)
+        assert original.shape[:2] == tuple(catalog.records([row], ["height", "width"])[0].values())
+        again = pictures.thumbnail_of(original, 96)
+        assert np.abs(again.astype(int) - large).mean() < 5
+        assert len(pictures.read([row], 64)) == 1
+
+
+def test_again_reads_nothing_and_publishes_nothing(place: Place):
+    first = place.ingest()
+    assert place.read == 12
+    assert place.ingest().id == first.id
+    assert place.read == 0
+
+
+def test_new_changed_and_gone(place: Place):
+    place.ingest()
+    names = sorted(path.name for path in place.folder.iterdir())
+    before = {r["item_id"] for r in Catalog(place.collection.latest("catalog")).records(range(12), ["item_id"])}
+    Image.new("RGB", (40, 30), "red").save(place.folder / "new.png")
+    Image.new("RGB", (40, 30), "blue").save(place.folder / names[0])
+    (place.folder / names[1]).unlink()
+    catalog = Catalog(place.ingest())
+    assert place.read == 2
+    assert place.statuses()[names[1]] == ("gone", None)
+    assert catalog.n_ready == 12
+    kept = {r["item_id"] for r in catalog.records(range(catalog.n_items), ["item_id"])}
+    assert before < kept
+    changed = Thumbnails(place.collection.parent(catalog.artifact, "thumbnails")).read([catalog.row(names[0])], 96)[0]
+    assert np.abs(changed.reshape(-1, 3).mean(0) - (0, 0, 255)).max() < 5
+
+
+def test_what_comes_back_is_ready_again(place: Place):
+    place.ingest()
+    path = sorted(place.folder.iterdir())[0]
+    data = path.read_bytes()
+    path.unlink()
+    place.ingest()
+    path.write_bytes(data)
+    place.ingest()
+    assert place.statuses()[path.name] == ("ready", None)
+
+
+def test_bad_pictures_are_listed_with_their_reasons(place: Place):
+    whole = sorted(place.folder.glob("*.png"))[0].read_bytes()
+    (place.folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (place.folder / "empty.jpg").write_bytes(b"")
+    (place.folder / "text.jpg").write_text("not a picture")
+    Image.new("L", (3000, 3000)).save(place.folder / "large.png")
+    place.ingest(limits=Limits(max_pixels=1e6))
+    found = place.statuses()
+    assert {name: found[name] for name in ("cut.png", "empty.jpg", "text.jpg", "large.png")} == {
+        "cut.png": ("unreadable", "truncated"),
+        "empty.jpg": ("unreadable", "empty"),
+        "text.jpg": ("unreadable", "not_a_picture"),
+        "large.png": ("unreadable", "too_many_pixels"),
+    }
+    assert sum(status == "ready" for status, _ in found.values()) == 12
+
+
+def test_a_killed_run_is_taken_up(place: Place, monkeypatch: pytest.MonkeyPatch):
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, "_publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        place.ingest()
+    monkeypatch.undo()
+    place.ingest()
+    assert place.read == 0
+    assert Catalog(place.collection.latest("catalog")).n_ready == 12
+
+
+def test_other_sizes_are_read_again(place: Place):
+    place.ingest()
+    artifact = place.ingest(sizes=(64,))
+    assert place.read == 12
+    assert Thumbnails(place.collection.parent(artifact, "thumbnails")).sizes == [64]
+
+
+def test_two_sources_leave_each_other_alone(place: Place, tmp_path: Path, make_pictures: MakePictures):
+    place.ingest()
+    make_pictures(tmp_path / "more", 3, seed=1)
+    other = FolderSource(str(tmp_path / "more"), name="more")
+    catalog = Catalog(ingest(place.collection, other.listing(), source_name="more", workers=1))
+    assert catalog.n_ready == 15
+    assert len({row["item_id"] for row in catalog.records(range(15), ["item_id"])}) == 15
+
+
+def test_a_damaged_thumbnail_is_noticed(place: Place):
+    catalog = Catalog(place.ingest())
+    artifact = place.collection.parent(catalog.artifact, "thumbnails")
+    shard = next(artifact.path.rglob("*.tar"))
+    data = bytearray(shard.read_bytes())
+    data[700] ^= 255
+    shard.write_bytes(data)
+    with pytest.raises(DamagedArtifactError):
+        Thumbnails(artifact).read(range(12), 96)
+
+
+@pytest.mark.parametrize("wrong", [{"sizes": ()}, {"sizes": (4,)}, {"background": (1, 2)}, {"quality": 0}])
+def test_settings_out_of_range(place: Place, wrong: dict):
+    with pytest.raises(ConfigError):
+        place.ingest(**wrong)
