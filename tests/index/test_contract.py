@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from nitari import conf
 from nitari.errors import DamagedArtifactError, QueryError
 from nitari.filters import Selection
-from nitari.index import kind
 from nitari.space import Space
+from nitari.target import resolve
 
 FILES = sorted((Path(str(conf.__file__)).parent / "index").glob("*.yaml"))
 SPACES = [
@@ -117,7 +117,7 @@ def test_loaded_is_as_saved(tmp_path, built, make_vectors, spec, space):
     index = built(spec, space, vectors)
     before = index.search(vectors[:20], 7)
     parameters = index.save(tmp_path)
-    again = kind(spec["_target_"]).load(tmp_path, space, vectors, parameters)
+    again = resolve(spec["_target_"], "index").load(tmp_path, space, vectors, parameters)
     for copy in ("once", "twice"):
         after = again.search(vectors[:20], 7)
         assert np.array_equal(before.rows, after.rows)
@@ -125,14 +125,14 @@ def test_loaded_is_as_saved(tmp_path, built, make_vectors, spec, space):
         folder = tmp_path / copy
         folder.mkdir()
         assert again.save(folder) == parameters
-        again = kind(spec["_target_"]).load(folder, space, vectors, parameters)
+        again = resolve(spec["_target_"], "index").load(folder, space, vectors, parameters)
 
 
 @pytest.mark.parametrize("n", [0, 1])
 def test_the_smallest_collections_are_saved_too(tmp_path, built, make_vectors, spec, space, n):
     vectors = make_vectors(space, n, 3)
     parameters = built(spec, space, vectors).save(tmp_path)
-    index = kind(spec["_target_"]).load(tmp_path, space, vectors, parameters)
+    index = resolve(spec["_target_"], "index").load(tmp_path, space, vectors, parameters)
     check(space, index.search(make_vectors(space, 2, 4), 3), make_vectors(space, 2, 4), vectors, 3)
 
 
@@ -140,7 +140,7 @@ def test_other_vectors_are_refused(tmp_path, built, make_vectors, spec, space):
     vectors = make_vectors(space, 50, 3)
     parameters = built(spec, space, vectors).save(tmp_path)
     with pytest.raises(DamagedArtifactError, match="built from 50 vectors"):
-        kind(spec["_target_"]).load(tmp_path, space, vectors[:49], parameters)
+        resolve(spec["_target_"], "index").load(tmp_path, space, vectors[:49], parameters)
 
 
 def test_bad_requests_are_refused(built, make_vectors, spec, space):

@@ -11,10 +11,11 @@ import pytest
 
 from nitari.errors import ConfigError, DamagedArtifactError, QueryError
 from nitari.filters import Selection
-from nitari.index import create, kind
+from nitari.index import create
 from nitari.index.exact import Exact
 from nitari.index.hnsw import FILE, Hnsw, _Gate
 from nitari.space import Space
+from nitari.target import resolve
 
 SPACE = Space("form", "cosine", 8)
 
@@ -153,7 +154,7 @@ def test_only_indexes_of_nitari_are_created():
         with pytest.raises(ConfigError):
             create({"_target_": target}, SPACE)
     with pytest.raises(ConfigError, match="cannot be found"):
-        kind("nitari.index.exact.Nothing")
+        resolve("nitari.index.exact.Nothing", "index")
 
 
 def test_more_rows_than_nmslib_numbers(monkeypatch, vectors):

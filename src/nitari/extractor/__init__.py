@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 
 from nitari.errors import ConfigError
 from nitari.space import Space
+from nitari.target import resolve
 
 
 @runtime_checkable
@@ -47,12 +47,4 @@ def create(spec: Mapping[str, Any], encoders: Path | None = None) -> Extractor:
                 f"This extractor needs the encoder '{values['encoder']}': say which folder holds encoders"
             )
         values["path"] = encoders / str(values.pop("encoder"))
-    target = str(values.pop("_target_", ""))
-    module, _, name = target.rpartition(".")
-    if not module.startswith("nitari.extractor.") or not name.isidentifier():
-        raise ConfigError(f"'{target}' is not an extractor of nitari")
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The extractor '{target}' cannot be found: {error}") from None
-    return kind(**values)
+    return cast(Extractor, resolve(str(values.pop("_target_", "")), "extractor")(**values))

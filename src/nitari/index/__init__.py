@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, cast, runtime_checkable
@@ -11,9 +10,10 @@ import numpy as np
 
 from nitari.artifact import Artifact
 from nitari.embeddings import Embeddings
-from nitari.errors import ConfigError, QueryError
+from nitari.errors import QueryError
 from nitari.filters import Selection
 from nitari.space import Space
+from nitari.target import resolve
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,24 +53,10 @@ class Index(Protocol):
         ...
 
 
-def kind(target: str) -> type[Index]:
-    """``nitari.index.<module>.<Class>`` -> the class. Only classes of this package, whatever a manifest says."""
-    module, _, name = target.rpartition(".")
-    if not module.startswith("nitari.index.") or not name.isidentifier():
-        raise ConfigError(f"'{target}' is not an index of nitari")
-    try:
-        found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The index '{target}' cannot be found: {error}") from None
-    if not isinstance(found, type) or found.__module__ != module:
-        raise ConfigError(f"'{target}' is not an index of nitari")
-    return cast(type[Index], found)
-
-
 def create(spec: Mapping[str, Any], space: Space) -> Index:
     """An empty index for ``space`` from ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``."""
     arguments = dict(spec)
-    return kind(str(arguments.pop("_target_", "")))(space, **arguments)  # type: ignore[call-arg]
+    return cast(Index, resolve(str(arguments.pop("_target_", "")), "index")(space, **arguments))
 
 
 def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
@@ -78,7 +64,8 @@ def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
     artifact.expect_parent("embeddings", embeddings.artifact)
     artifact.verify()
     info = artifact.manifest.info
-    return kind(info["index"]).load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
+    kind = cast(type[Index], resolve(info["index"], "index"))
+    return kind.load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
 
 
 def padded(found: list[tuple[np.ndarray, np.ndarray]], k: int) -> SearchResult:

@@ -5,11 +5,11 @@ Networks and objectives hold weights, so they are described by a specification a
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from nitari.errors import ConfigError, MissingExtraError
+from nitari.errors import ConfigError
+from nitari.target import resolve
 
 
 def create(spec: Mapping[str, Any]) -> Any:
@@ -19,17 +19,7 @@ def create(spec: Mapping[str, Any]) -> Any:
     """
     values = {key: _nested(value) for key, value in spec.items() if key != "_target_"}
     target = str(spec.get("_target_", ""))
-    module, _, name = target.rpartition(".")
-    if not module.startswith("nitari.model.") or not name.isidentifier():
-        raise ConfigError(f"'{target}' is not a model of nitari")
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name and error.name.split(".")[0] in ("torch", "torchvision", "pytorch_lightning"):
-            raise MissingExtraError(error.name, "train") from None
-        raise ConfigError(f"The model '{target}' cannot be found: {error}") from None
-    except AttributeError as error:
-        raise ConfigError(f"The model '{target}' cannot be found: {error}") from None
+    kind = resolve(target, "model")
     try:
         return kind(**values)
     except TypeError as error:
