@@ -15,9 +15,10 @@ def resolve(target: str, room: str) -> type[Any]:
 
     Raises ConfigError, or MissingExtraError where the training stack is what it lacks.
     """
+    what = f"'{target}' is not {'an' if room[0] in 'aeiou' else 'a'} {room} of nitari"
     module, _, name = target.rpartition(".")
     if not module.startswith(f"nitari.{room}.") or not name.isidentifier():
-        raise ConfigError(f"'{target}' is not in nitari.{room}")
+        raise ConfigError(what)
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
@@ -26,5 +27,5 @@ def resolve(target: str, room: str) -> type[Any]:
             raise MissingExtraError(missing, "train") from None
         raise ConfigError(f"'{target}' cannot be found: {error}") from None
     if not isinstance(found, type) or found.__module__ != module:
-        raise ConfigError(f"'{target}' is not a class of nitari.{room}")
+        raise ConfigError(what)
     return found
