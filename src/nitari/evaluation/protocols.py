@@ -19,6 +19,7 @@ from nitari.evaluation.approximation import ann_recall, search_latency
 from nitari.evaluation.copies import Copies, copy_recall, make_copies, per_copy, summarise
 from nitari.evaluation.labels import Labelled, labelled, per_query, rank
 from nitari.evaluation.metrics import DEPTH, METRICS, estimate, measure
+from nitari.evaluation.paired import differences
 from nitari.evaluation.speed import pictures_per_second
 from nitari.evaluation.subject import Subject, choose, open_subject, same_picture, sample
 from nitari.images.distortions import VERSION
@@ -116,6 +117,7 @@ def evaluate(
         "queries": len(task.queries) if task else len(copies.rows) if copies else 0,
         "gallery": len(task.gallery) if task else catalog.n_ready,
         "spaces": measured,
+        "differences": differences(tables.queries, tables.copies, seed=seed, resamples=settings.resamples),
         "protocol": _protocol(catalog, task, copies, labels, queries, gallery, settings, seed),
     }
     with collection.lock("evaluate"):

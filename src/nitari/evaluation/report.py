@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nitari.evaluation.labels import Labelled, per_class
+from nitari.evaluation.paired import verdict
 
 RESULTS = "results.json"
 QUERIES = "queries.parquet"
@@ -96,6 +97,15 @@ def notes(results: Mapping[str, Any]) -> list[str]:
                 f"Left out: {left['without_label']:,} without a label, {left['nothing_relevant']:,} queries whose value "
                 "nothing else in the gallery has."
             )
+    first = next(iter(results["spaces"]))
+    for other, apart in results["differences"].items():
+        said = [
+            f"{COLUMNS[metric]} {100 * apart[metric]['value']:+.1f} [{100 * apart[metric]['low']:+.1f}, "
+            f"{100 * apart[metric]['high']:+.1f}] {verdict(apart[metric])}"
+            for metric in ("copy_recall_at_1", "precision_at_10")
+            if metric in apart
+        ]
+        lines += [f"{first} against {other}, on the same queries: {'; '.join(said)}."] if said else []
     if any(measured["ann_recall_at_10"] for measured in results["spaces"].values()):
         lines.append("ANN R@10: the index against exact search in the same space; it says nothing of relevance.")
     return lines
