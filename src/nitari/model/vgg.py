@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from nitari.errors import ConfigError
 from nitari.model.autoencoder import Decoder
+from nitari.model.weights import read
 
 _LETTER = {11: "A", 13: "B", 16: "D", 19: "E"}
 
@@ -77,7 +77,7 @@ class Vgg(nn.Module):
 
     def _take(self, weights: str, depth: int, batch_norm: bool) -> None:
         name = f"vgg{depth}_bn" if batch_norm else f"vgg{depth}"
-        state = _download(name) if weights == "download" else _read(Path(weights))
+        state = _download(name) if weights == "download" else read(Path(weights))
         found = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
         try:
             self.features.load_state_dict(found)
@@ -85,21 +85,6 @@ class Vgg(nn.Module):
             raise ConfigError(
                 f"model.weights '{weights}' do not fit {name}: {str(error).splitlines()[-1].strip()}"
             ) from None
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise ConfigError(f"model.weights is '{path}', which is no file. Give a state dict, or: model.weights=download")
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ConfigError(
-            f"model.weights '{path}' cannot be read as plain tensors: {str(error).splitlines()[0]}. Save it as .safetensors"
-        ) from None
 
 
 def _download(name: str) -> dict[str, Tensor]:
