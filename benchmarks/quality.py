@@ -29,6 +29,8 @@ ASK = {
 }
 COARSE = {"grocery": ["labels=coarse", *ASK["grocery"][1:], "protocol.max_queries=0"]}
 RECIPES = {"full": [], "plain": ["+experiment=plain"], "agree": ["+experiment=agree"], "colour": ["+experiment=colour"]}
+RECIPES["distil"] = ["+experiment=distil"]
+TAUGHT = {"distil": "efficientnet_lite0"}  # the space to extract first
 METRICS = ("precision_at_1", "precision_at_10", "map_at_100", "copy_recall_at_1")
 DEFAULTS = {"minutes": "5", "seeds": "0", "sets": "clothing,grocery,emoji", "recipes": "full,plain", "size": "64"}
 
@@ -54,12 +56,16 @@ def main() -> None:
 def measure(key: str, name: str, recipe: str, chosen: dict[str, str], seed: str) -> dict[str, Any]:
     """Train one encoder and measure it; baselines are measured with the first of a set."""
     nitari("ingest", name, "source=folder", f"source.path={DATA / name}")
+    if recipe in TAUGHT:
+        nitari("extract", name, f"extractor={TAUGHT[recipe]}")
     settings = [f"trainer.max_minutes={chosen['minutes']}", "trainer.epochs=1000", f"model.size={chosen['size']}"]
     nitari("fit", name, f"seed={seed}", *RECIPES[recipe], *settings)
     nitari("extract", name, "extractor=encoder")
-    found = nitari("evaluate", name, f"seed={seed}", "spaces=[encoder,pixels,colour,hog]", *ASK[name])["spaces"]
+    names = ["encoder", "pixels", "colour", "hog", *([TAUGHT[recipe]] if recipe in TAUGHT else [])]
+    spaces = f"spaces=[{','.join(names)}]"
+    found = nitari("evaluate", name, f"seed={seed}", spaces, *ASK[name])["spaces"]
     if name in COARSE:
-        coarse = nitari("evaluate", name, f"seed={seed}", "spaces=[encoder,pixels,colour,hog]", *COARSE[name])["spaces"]
+        coarse = nitari("evaluate", name, f"seed={seed}", spaces, *COARSE[name])["spaces"]
         for space, values in found.items():
             values["coarse_precision_at_10"] = coarse[space]["precision_at_10"]
     rows = {key: found.pop("encoder")}

@@ -20,10 +20,12 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, NitariError
 from nitari.extractor import create
+from nitari.extractor.hog import HogExtractor
 from nitari.model.augment import Augment
 from nitari.model.data import Data
 from nitari.model.trainer import Settings
 from nitari.steps import fit as step
+from nitari.steps.extract import extract
 from nitari.steps.fit import Encode, Fitted, Recipe, finished, fit
 from nitari.steps.holdout import training_mask
 
@@ -303,3 +305,20 @@ def test_ctrl_c_interrupts_and_training_goes_on(
     assert collection.find("encoder") is None
     monkeypatch.setattr(step.Journal, "_save", save)
     assert numbers(fit(collection, RECIPE).history) == numbers(fitted[1].history)
+
+
+def test_a_teacher_is_a_space_of_the_collection(collection: Collection):
+    taught = {
+        "_target_": "nitari.model.objective.weighted.Weighted",
+        "terms": {"teacher": {"_target_": "nitari.model.objective.teacher.Teacher", "space": "hog", "dims": 64}},
+        "weights": {"teacher": 1.0},
+    }
+    recipe = dataclasses.replace(RECIPE, objective=taught)
+    with pytest.raises(ArtifactError, match="nitari extract collection=shoes extractor=hog"):
+        fit(collection, recipe, threads=1)
+    extract(collection, HogExtractor(size=16), threads=1)
+    made = fit(collection, recipe, threads=1)
+    assert made.history[-1]["train_teacher"] < made.history[0]["train_teacher"]
+    assert finished(collection, recipe) is not None
+    extract(collection, HogExtractor(size=32), threads=1)
+    assert finished(collection, recipe) is None  # another teacher makes another encoder

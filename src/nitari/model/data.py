@@ -93,7 +93,7 @@ def pack(
 
 
 class Batches:
-    """Batches of one pass, (n, side, side, 3) uint8 tensors, by one indexing each.
+    """Batches of one pass, (n, side, side, 3) uint8 tensors, by one indexing each; with ``targets``, pairs of both.
 
     The order follows from (seed, epoch). ``skip`` leaves out what an interrupted pass had done. Each of ``world``
     processes gets its own share of every batch; all get the same number of batches.
@@ -111,7 +111,9 @@ class Batches:
         stop: int | None = None,
         rank: int = 0,
         world: int = 1,
+        targets: np.ndarray | None = None,
     ) -> None:
+        self.targets = targets
         self.pictures, self.positions, self.size = pictures, positions, size
         self.seed, self.epoch, self.skip = seed, epoch, skip
         self.rank, self.world = rank, world
@@ -120,7 +122,7 @@ class Batches:
     def __len__(self) -> int:
         return max(self.stop - self.skip, 0)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Tensor | tuple[Tensor, Tensor]]:
         order = self.positions
         if self.seed is not None:
             order = order[np.random.default_rng((self.seed, self.epoch)).permutation(len(order))]
@@ -128,7 +130,9 @@ class Batches:
         for number in range(self.skip, self.stop):
             all_of_it = order[number * together : (number + 1) * together]
             share = all_of_it[self.rank :: self.world]
-            yield torch.from_numpy(self.pictures[share if len(share) else all_of_it])
+            chosen = share if len(share) else all_of_it
+            pictures = torch.from_numpy(self.pictures[chosen])
+            yield pictures if self.targets is None else (pictures, torch.from_numpy(self.targets[chosen]))
 
 
 def passes(n: int, size: int, world: int = 1, *, whole: bool = True) -> int:
@@ -142,8 +146,17 @@ class Packed(lightning.LightningDataModule):
 
     module: Training
 
-    def __init__(self, path: Path, train: np.ndarray, held_out: np.ndarray, batch: int, seed: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        train: np.ndarray,
+        held_out: np.ndarray,
+        batch: int,
+        seed: int,
+        targets: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
+        self.targets = targets
         self.path, self.train, self.held_out = path, train, held_out
         self.batch, self.seed = batch, seed
 
@@ -167,11 +180,12 @@ class Packed(lightning.LightningDataModule):
             stop=stop,
             rank=rank,
             world=world,
+            targets=self.targets,
         )
 
     def val_dataloader(self) -> Batches:
         world, rank = self._world()
-        return Batches(self.pictures, self.held_out, 4 * self.batch, rank=rank, world=world)
+        return Batches(self.pictures, self.held_out, 4 * self.batch, rank=rank, world=world, targets=self.targets)
 
     def _world(self) -> tuple[int, int]:
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)

@@ -39,21 +39,21 @@ class Training(lightning.LightningModule):
         encode = cast(Any, network).encode
         self._encode = torch.compile(encode) if settings.compile else encode
 
-    def training_step(self, batch: Tensor, index: int) -> Tensor:
+    def training_step(self, batch: Tensor | list[Tensor], index: int) -> Tensor:
         loss, logs, _ = self._loss(batch, (self.seed, self.done, self.global_rank))
         self.logged = {"loss": loss.detach(), **logs}
         return loss
 
-    def validation_step(self, batch: Tensor, index: int) -> None:
+    def validation_step(self, batch: Tensor | list[Tensor], index: int) -> None:
         """val_loss, and how often an augmented view finds its own picture first among the batch."""
         loss, logs, views = self._loss(batch, (self.seed, 2**31 + index, self.global_rank))
-        clean = self._encode(scaled(batch))
-        found = nearest(views.codes[0], clean) == torch.arange(len(batch), device=clean.device)
+        clean = self._encode(views.pictures)
+        found = nearest(views.codes[0], clean) == torch.arange(len(clean), device=clean.device)
         logs = {"loss": loss, **logs, "copy_recall": found.float().mean()}
         for name, value in logs.items():
-            self.log(f"val_{name}", value.float(), batch_size=len(batch), on_epoch=True, sync_dist=True)
+            self.log(f"val_{name}", value.float(), batch_size=len(clean), on_epoch=True, sync_dist=True)
 
-    def on_train_batch_start(self, batch: Tensor, index: int) -> None:
+    def on_train_batch_start(self, batch: Any, index: int) -> None:
         rate = self.settings.lr * self.schedule()
         for group in cast(torch.optim.Optimizer, self.optimizers()).param_groups:
             group["lr"] = rate
@@ -80,7 +80,8 @@ class Training(lightning.LightningModule):
         ]
         return torch.optim.AdamW(groups, lr=self.settings.lr, betas=self.settings.betas, fused=True)
 
-    def _loss(self, batch: Tensor, seed: tuple[int, ...]) -> tuple[Tensor, Mapping[str, Tensor], Batch]:
+    def _loss(self, batch: Tensor | list[Tensor], seed: tuple[int, ...]) -> tuple[Tensor, Mapping[str, Tensor], Batch]:
+        batch, targets = (batch, None) if isinstance(batch, Tensor) else batch
         objective = cast(Objective, self.objective)
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
@@ -88,7 +89,7 @@ class Training(lightning.LightningModule):
         pictures = scaled(batch)
         views = tuple(channels_last(self.augment(pictures, generator)) for _ in range(objective.views))
         codes = self._encode(torch.cat(views)).chunk(len(views))
-        seen = Batch(self.network, views, codes, pictures)
+        seen = Batch(self.network, views, codes, pictures, targets)
         loss, logs = objective(seen)
         return loss, logs, seen
 

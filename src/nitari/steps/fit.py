@@ -21,6 +21,7 @@ from torch import nn
 from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
+from nitari.embeddings import Embeddings
 from nitari.extractor import postprocess
 from nitari.extractor.encoder import ONNX, POSTPROCESS, WEIGHTS, OnnxRuntime, average
 from nitari.model import create
@@ -63,9 +64,17 @@ class Recipe:
     where: str | None = None
     seed: int = 0
 
-    def key(self, catalog: Artifact) -> dict[str, Any]:
+    @property
+    def teacher(self) -> tuple[str, int] | None:
+        """The space that the objective learns from, and how many numbers of it."""
+        return getattr(create(self.objective), "teacher", None)
+
+    def key(self, collection: Collection) -> dict[str, Any]:
         """JSON-ready; the same recipe on the same catalog goes on with the same unfinished work."""
+        catalog = collection.latest("catalog")
         values = asdict(self) | {"trainer": self.trainer.budget(), "catalog": catalog.manifest.digest}
+        if self.teacher:
+            values["teacher"] = collection.latest("embeddings", self.teacher[0]).manifest.digest
         return json.loads(json.dumps(values))
 
 
@@ -79,13 +88,13 @@ class Fitted:
 
 def work(collection: Collection, recipe: Recipe) -> Path:
     """Where this recipe's unfinished training lives."""
-    return collection.work("fit", recipe.key(collection.latest("catalog")))
+    return collection.work("fit", recipe.key(collection))
 
 
 def finished(collection: Collection, recipe: Recipe) -> Fitted | None:
     """The newest encoder, if it is what this recipe makes."""
     artifact = collection.find("encoder")
-    if artifact is None or artifact.manifest.info.get("recipe") != recipe.key(collection.latest("catalog")):
+    if artifact is None or artifact.manifest.info.get("recipe") != recipe.key(collection):
         return None
     return Fitted(artifact, json.loads(artifact.file(HISTORY).read_text(encoding="utf-8")))
 
@@ -118,6 +127,7 @@ def fit(
         source = Packed(
             packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
         )
+        source.targets = taught(collection, catalog, rows, source.train, recipe)
         module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
         out = folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -133,7 +143,7 @@ def fit(
             parents={"catalog": catalog.artifact},
             counts={"train": len(train), "held_out": int((~mask).sum()), "steps": module.done},
             config=config,
-            info=info | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(catalog.artifact)},
+            info=info | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(collection)},
             mlflow_run=mlflow_run,
         )
         collection.discard(folder)
@@ -145,6 +155,21 @@ def seeded(recipe: Recipe) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return create(recipe.model)
+
+
+def taught(
+    collection: Collection, catalog: Catalog, rows: np.ndarray, train: np.ndarray, recipe: Recipe
+) -> np.ndarray | None:
+    """(len(rows), dims) float32, unit norm: what the teacher's space says of ``rows``; ``train`` are positions in them."""
+    if recipe.teacher is None:
+        return None
+    space, dims = recipe.teacher
+    artifact = collection.latest("embeddings", space)
+    artifact.expect_parent("catalog", catalog.artifact)
+    vectors = np.asarray(Embeddings(artifact).vectors[rows], np.float32)
+    chosen = train if len(train) <= 50_000 else np.random.default_rng(recipe.seed).choice(train, 50_000, replace=False)
+    found = postprocess.fit(vectors[chosen], pca=dims)(vectors)
+    return np.pad(found, ((0, 0), (0, dims - found.shape[1])))  # few pictures, or a small space, give fewer
 
 
 def pack_rows(

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Batch:
     """``views``: differently augmented pictures, each (n, 3, size, size) in [0, 1]; ``codes``: their (n, dim) codes;
-    ``pictures``: the same ones unchanged.
+    ``pictures``: the same ones unchanged; ``targets``: a teacher's (n, dims) vectors of them, where there is one.
     """
 
     network: nn.Module
     views: tuple[Tensor, ...]
     codes: tuple[Tensor, ...]
     pictures: Tensor
+    targets: Tensor | None = None
 
 
 class Objective(Protocol):

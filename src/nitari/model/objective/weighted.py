@@ -24,6 +24,14 @@ class Weighted(nn.Module):
         self.weights = {name: float(weights[name]) for name in terms}
         self.views = max(cast(Objective, term).views for term in terms.values())
 
+    @property
+    def teacher(self) -> tuple[str, int] | None:
+        """The space, and the numbers of it, that a term learns from; ConfigError where two terms name two."""
+        wanted = {(term.teacher, term.dims) for term in self.terms.values() if getattr(term, "teacher", None)}
+        if len(wanted) > 1:
+            raise ConfigError(f"Terms of the objective learn from {len(wanted)} spaces: {sorted(wanted)}. Name one")
+        return cast("tuple[str, int]", wanted.pop()) if wanted else None
+
     def prepare(self, network: nn.Module) -> None:
         for term in self.terms.values():
             cast(Objective, term).prepare(network)
