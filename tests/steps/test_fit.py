@@ -236,20 +236,33 @@ def test_steps_and_minutes_end_it(collection: Collection):
     assert 1 <= timed.artifact.manifest.counts["steps"] < 5000
 
 
-def test_patience_takes_the_best_weights(collection: Collection, monkeypatch: pytest.MonkeyPatch):
-    losses = iter([3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
-    end = step.Journal.on_train_epoch_end
-
-    def worse(self: Any, trainer: Any, module: Any) -> None:
-        trainer.callback_metrics["val_loss"] = next(losses)
-        end(self, trainer, module)
-
-    monkeypatch.setattr(step.Journal, "on_train_epoch_end", worse)
+def test_patience_stops_early(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+    found(monkeypatch, "val_loss", [3.0, 2.0, 2.5, 2.6, 2.7, 2.8])
     stopped = fit(collection, change(epochs=6, patience=2))
     assert [row["val_loss"] for row in stopped.history] == [3.0, 2.0, 2.5, 2.6]
-    losses = iter([3.0, 2.0])
-    best = fit(collection, change(epochs=6, patience=2, max_steps=14))
-    assert best.artifact.manifest.counts["steps"] == 14
+
+
+def test_weights_of_the_last_epoch_among_the_best_are_kept(collection: Collection, monkeypatch: pytest.MonkeyPatch):
+    found(monkeypatch, "val_copy_recall", [0.2, 1.0, 1.0, 0.1])
+    kept = fit(collection, change(epochs=4)).artifact
+    assert kept.manifest.info["kept"] == {"epoch": 3, "copy_recall": 1.0, "best_copy_recall": 1.0}
+    found(monkeypatch, "val_copy_recall", [0.2, 1.0, 1.0])
+    stopped = fit(collection, change(epochs=4, max_steps=21)).artifact
+    assert stopped.manifest.info["kept"]["epoch"] == 3
+    assert kept.file("weights.safetensors").read_bytes() != stopped.file("weights.safetensors").read_bytes()
+
+
+def found(monkeypatch: pytest.MonkeyPatch, name: str, values: list[float]) -> None:
+    """Validation finds these values, epoch by epoch."""
+    left = iter(values)
+    end = step.Journal.on_train_epoch_end
+
+    def told(self: Any, trainer: Any, module: Any) -> None:
+        if name in trainer.callback_metrics:
+            trainer.callback_metrics[name] = next(left, values[-1])
+        end(self, trainer, module)
+
+    monkeypatch.setattr(step.Journal, "on_train_epoch_end", told)
 
 
 def test_vgg_trains_and_exports(collection: Collection):

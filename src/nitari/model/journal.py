@@ -25,6 +25,9 @@ class Journal(lightning.Callback):
 
     ``history`` has one row an epoch: step, epoch, learning_rate, pictures_per_second, the means of what training logged
     (``train_*``) and what validation found (``val_*``). ``log`` gets each row as it comes.
+
+    ``best_module`` are the weights of the last epoch whose copy recall on held-out pictures was within one standard error
+    of the best: the rule of Breiman et al., "Classification and regression trees" (1984), as later epochs are the riper.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Journal(lightning.Callback):
         self.progress, self.report = progress, log
         self.history: list[dict[str, float]] = []
         self.best: tuple[float, int] = (math.inf, 0)  # val_loss, epoch
+        self.kept: dict[str, float] = {}  # epoch, copy_recall and best_copy_recall, where any picture is held out
         self.best_module: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
         self.steps = 0
@@ -53,6 +57,7 @@ class Journal(lightning.Callback):
         self.best_module = {k.removeprefix("best/"): v for k, v in state.module.items() if k.startswith("best/")}
         module.done, module.seconds = int(notes["done"]), float(notes["seconds"])
         self.history, self.best, self.finished = notes["history"], tuple(notes["best"]), notes["finished"]
+        self.kept = notes["kept"]
         self.sums = {k: torch.tensor(v, dtype=torch.float64) for k, v in notes["sums"].items()}
         self.steps, self._epoch_seconds = int(notes["steps"]), float(notes["epoch_seconds"])
         self._optimizer = state.optimizer
@@ -104,16 +109,25 @@ class Journal(lightning.Callback):
         if self.report and trainer.is_global_zero:
             self.report({name: value for name, value in row.items() if name != "step"}, training.done)
         self.sums, self.steps, self._epoch_seconds = {}, 0, 0.0
+        if "val_copy_recall" in found:
+            self._keep(training, epoch, found["val_copy_recall"], trainer)
         patience = training.settings.patience
         if patience and "val_loss" in found:
             if found["val_loss"] < self.best[0]:
                 self.best = (found["val_loss"], epoch)
-                self.best_module = {k: v.detach().cpu().clone() for k, v in training.state_dict().items()}
             elif epoch - self.best[1] >= patience:
                 trainer.should_stop = True
         self.finished = training.done >= training.total or trainer.should_stop
         if self.finished or time.monotonic() - self._saved >= training.settings.save_every:
             self._save(trainer, training)
+
+    def _keep(self, module: Training, epoch: int, recall: float, trainer: lightning.Trainer) -> None:
+        best = max(recall, self.kept.get("best_copy_recall", 0.0))
+        held_out = len(cast(Any, trainer).datamodule.held_out)
+        if recall >= best - math.sqrt(best * (1 - best) / max(held_out, 1)):
+            self.kept = {"epoch": epoch, "copy_recall": recall}
+            self.best_module = {k: v.detach().cpu().clone() for k, v in module.state_dict().items()}
+        self.kept["best_copy_recall"] = best
 
     def _tick(self, trainer: lightning.Trainer, module: Training) -> None:
         """Every process goes by the first one's clock: the learning rate may follow it."""
@@ -134,6 +148,7 @@ class Journal(lightning.Callback):
             "seconds": module.seconds,
             "history": self.history,
             "best": self.best,
+            "kept": self.kept,
             "finished": self.finished,
             "sums": {k: float(v) for k, v in self.sums.items()},
             "steps": self.steps,

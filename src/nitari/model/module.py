@@ -10,9 +10,9 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from nitari.model.augment import Augment
+from nitari.model.codes import measures
 from nitari.model.objective import Batch, Objective
 from nitari.model.trainer import Settings
 
@@ -45,11 +45,10 @@ class Training(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Tensor | list[Tensor], index: int) -> None:
-        """val_loss, and how often an augmented view finds its own picture first among the batch."""
+        """val_loss, and what the codes tell without any label (``model.codes``), within a batch."""
         loss, logs, views = self._loss(batch, (self.seed, 2**31 + index, self.global_rank))
         clean = self._encode(views.pictures)
-        found = nearest(views.codes[0], clean) == torch.arange(len(clean), device=clean.device)
-        logs = {"loss": loss, **logs, "copy_recall": found.float().mean()}
+        logs = {"loss": loss, **logs, **measures(views.codes[0], clean)}
         for name, value in logs.items():
             self.log(f"val_{name}", value.float(), batch_size=len(clean), on_epoch=True, sync_dist=True)
 
@@ -101,11 +100,3 @@ def scaled(batch: Tensor) -> Tensor:
 
 def channels_last(pictures: Tensor) -> Tensor:
     return pictures.contiguous(memory_format=torch.channels_last)
-
-
-def nearest(queries: Tensor, codes: Tensor) -> Tensor:
-    """(q, d), (n, d) -> (q,) positions of the nearest code by cosine, once the codes are centred."""
-    middle = codes.float().mean(0)
-    one, two = (functional.normalize(t.float() - middle, dim=1) for t in (queries, codes))
-    with torch.autocast(one.device.type, enabled=False):
-        return (one @ two.T).argmax(1)

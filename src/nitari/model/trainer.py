@@ -25,8 +25,9 @@ PRECISIONS = ("auto", "bf16", "float32")
 class Settings:
     """What is spent first ends the training: ``epochs``, ``max_steps`` or ``max_minutes`` (interruptions not counted).
 
-    The learning rate follows whichever is further, so that it always ends at zero. ``patience``: epochs without a better
-    val_loss after which training stops and the best weights are taken. ``save_every``: seconds between saved states.
+    The learning rate follows whichever is further, so that it always ends at zero. The weights kept are those of the last
+    epoch whose copy recall was within a standard error of the best. ``patience``: epochs without a better val_loss after
+    which training stops. ``save_every``: seconds between saved states.
     """
 
     epochs: int = 40

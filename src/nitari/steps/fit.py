@@ -143,7 +143,8 @@ def fit(
             parents={"catalog": catalog.artifact},
             counts={"train": len(train), "held_out": int((~mask).sum()), "steps": module.done},
             config=config,
-            info=info | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(collection)},
+            info=info
+            | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(collection), "kept": journal.kept},
             mlflow_run=mlflow_run,
         )
         collection.discard(folder)
@@ -225,7 +226,7 @@ def run(
             lightning.fit(module, datamodule=source)
         # Other processes may have done the work: what counts is what was saved.
         journal.resume(module)
-    if settings.patience and journal.best_module:
+    if journal.best_module:
         module.load_state_dict(journal.best_module)
     return module.cpu().eval(), journal
 
