@@ -12,7 +12,7 @@ stale are extracted first.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -22,7 +22,7 @@ from omegaconf import DictConfig
 from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.errors import ConfigError
-from nitari.evaluation import report
+from nitari.evaluation import report, sheets
 from nitari.evaluation.protocols import Settings, evaluate, results
 from nitari.steps.extract import renew
 
@@ -36,20 +36,22 @@ BASELINES = ("pixels", "colour", "random")
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     collection = Collection.existing(cfg.root, cfg.collection)
-    settings = Settings(**plain(cfg.protocol))
     encoder = collection.find("encoder")
     names = plain(cfg.spaces) or (["encoder"] if encoder else []) + list(BASELINES)
-    spaces = [_embeddings(collection, name, cfg) for name in names]
+    return measured(cfg, collection, [renewed(collection, name, cfg) for name in names])
+
+
+def measured(
+    cfg: DictConfig, collection: Collection, spaces: Sequence[Artifact], name: str = "evaluate"
+) -> dict[str, Any]:
+    """Evaluate ``spaces`` by ``cfg``, logged as the job ``name``."""
+    settings = Settings(**plain(cfg.protocol))
+    encoder = collection.find("encoder")
     catalog = collection.latest("catalog")
-    tags = {
-        "job": "evaluate",
-        "collection": collection.name,
-        "catalog": catalog.id,
-        "data.digest": catalog.manifest.digest,
-    }
+    tags = {"job": name, "collection": collection.name, "catalog": catalog.id, "data.digest": catalog.manifest.digest}
     if encoder:
         tags |= {"encoder": encoder.id, "fit.run": encoder.manifest.mlflow_run or "none"}
-    with start_run(cfg.tracking, cfg.collection, f"evaluate {cfg.collection}", plain(cfg), tags=tags) as tracked:
+    with start_run(cfg.tracking, cfg.collection, f"{name} {cfg.collection}", plain(cfg), tags=tags) as tracked:
         artifact = evaluate(
             collection,
             spaces,
@@ -65,18 +67,19 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         found = results(artifact)
         tracked.set_tags({"evaluation": artifact.id})
         tracked.log_metrics(_metrics(found))
-        for name in artifact.manifest.files:
-            folder = name.rpartition("/")[0]
-            tracked.log_artifact(artifact.path / name, folder or None)
+        for file in artifact.manifest.files:
+            folder = file.rpartition("/")[0]
+            tracked.log_artifact(artifact.path / file, folder or None)
     return {
         **found,
         "evaluation": artifact.id,
         "mlflow_run": tracked.run_id,
-        "files": {name: str(artifact.path / name) for name in artifact.manifest.files},
+        "files": {file: str(artifact.path / file) for file in artifact.manifest.files},
     }
 
 
-def _embeddings(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
+def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
+    """Up-to-date embeddings of the space ``name``."""
     return renew(
         collection,
         name,
@@ -104,14 +107,19 @@ def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
         f"{metric}/{space}": estimate["value"]
         for space, measured in found["spaces"].items()
         for metric, estimate in measured.items()
-        if estimate is not None and "value" in estimate
+        if isinstance(estimate, Mapping) and "value" in estimate
     }
 
 
 def show(result: Mapping[str, Any]) -> str:
     lines = [report.table(result), "", *report.notes(result), ""]
-    if report.SHEET in result["files"]:
-        lines.append(f"Neighbours to look at: {result['files'][report.SHEET]}")
+    looks = (
+        (sheets.NEIGHBOURS, "Neighbours to look at"),
+        (sheets.WORST, "Its worst queries"),
+        (sheets.DISAGREEMENT, f"Where it disagrees with {next(iter(result['overlap_at_10']), '')}"),
+        (sheets.MAP, "A map of the collection"),
+    )
+    lines += [f"{what}: {result['files'][name]}" for name, what in looks if name in result["files"]]
     lines.append(f"All figures: {result['files'][report.RESULTS]}")
     if result["mlflow_run"]:
         lines.append(f"MLflow run {result['mlflow_run']}")

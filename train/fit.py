@@ -20,7 +20,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from nitari.collection import Collection
-from nitari.steps.fit import HISTORY, RECONSTRUCTIONS, Encode, Fitted, Recipe, finished, fit, work
+from nitari.steps.encoder import RECONSTRUCTIONS, Encode
+from nitari.steps.fit import HISTORY, Fitted, Recipe, finished, fit, work
 
 from .job import instantiate, job, plain
 from .progress import Progress, clock

@@ -27,23 +27,35 @@ def job(name: str, run: Callable[[DictConfig], Result], show: Callable[[Result],
 
     @hydra.main(config_path="pkg://nitari.conf", config_name=name, version_base="1.3")
     def main(cfg: DictConfig) -> None:
-        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
-        logging.getLogger("nitari").setLevel(logging.INFO)
-        try:
-            if cfg.format not in ("table", "json"):
-                raise ConfigError(f"format is '{cfg.format}'. Choose one of: table, json")
-            with only_the_result() as emit:
-                result = run(cfg)
-                emit(json.dumps(result, ensure_ascii=False, default=str) if cfg.format == "json" else show(result))
-        except MissingMandatoryValue as error:
-            key = error.full_key or "a setting"
-            print(f"nitari: '{key}' has no value. Give it as: nitari {name} {key}=…", file=sys.stderr)
-            sys.exit(2)
-        except (NitariError, OmegaConfBaseException) as error:
-            print(f"nitari: {error}", file=sys.stderr)
-            sys.exit(2)
+        with said(name):
+            finish(cfg, run, show)
 
     return main
+
+
+def finish(cfg: DictConfig, run: Callable[[DictConfig], Result], show: Callable[[Result], str]) -> None:
+    """Run, and print the result by ``format``."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr, force=True)
+    logging.getLogger("nitari").setLevel(logging.INFO)
+    if cfg.format not in ("table", "json"):
+        raise ConfigError(f"format is '{cfg.format}'. Choose one of: table, json")
+    with only_the_result() as emit:
+        result = run(cfg)
+        emit(json.dumps(result, ensure_ascii=False, default=str) if cfg.format == "json" else show(result))
+
+
+@contextmanager
+def said(name: str) -> Iterator[None]:
+    """What goes wrong in the job ``name`` is said in a line, and the process ends with 2."""
+    try:
+        yield
+    except MissingMandatoryValue as error:
+        key = error.full_key or "a setting"
+        print(f"nitari: '{key}' has no value. Give it as: nitari {name} {key}=…", file=sys.stderr)
+        sys.exit(2)
+    except (NitariError, OmegaConfBaseException) as error:
+        print(f"nitari: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 @contextmanager

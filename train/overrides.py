@@ -11,14 +11,14 @@ from hydra.errors import HydraException
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_][\w./@:-]*)=(?P<value>.*)", re.DOTALL)
 
 
-def quote(words: Sequence[str]) -> list[str]:
+def quote(words: Sequence[str], *, sweep: bool = False) -> list[str]:
     """Quote the values that Hydra's override grammar would refuse or split, so that users type them bare.
 
     ``where=price<50 and tag in (a,b)`` becomes ``where='price<50 and tag in (a,b)'``; lists and dictionaries stay, and
-    so do comma-separated choices under ``-m``.
+    so do comma-separated choices where ``sweep`` is asked for, or ``-m``.
     """
     parser = OverridesParser.create()
-    multirun = "-m" in words or "--multirun" in words
+    multirun = sweep or "-m" in words or "--multirun" in words
     quoted = []
     for word in words:
         match = _OVERRIDE.fullmatch(word)

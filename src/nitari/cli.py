@@ -14,7 +14,7 @@ from nitari import __version__
 from nitari.errors import ConfigError, MissingExtraError, NitariError
 
 # The training side composes Hydra configurations; the serving side parses the same key=value form without Hydra.
-TRAIN = ("ingest", "fit", "extract", "build", "evaluate", "pipeline", "demo")
+TRAIN = ("ingest", "fit", "extract", "build", "evaluate", "compare", "sweep", "pipeline", "demo")
 SERVE = ("recommend", "show", "doctor")
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if find_spec("hydra") is None:
             raise MissingExtraError("hydra-core", "train")
         overrides = importlib.import_module("nitari.train.overrides")
-        sys.argv = [f"nitari {job}", *overrides.quote(rest)]
+        sys.argv = [f"nitari {job}", *overrides.quote(rest, sweep=job == "sweep")]
         importlib.import_module(f"nitari.train.{job}").main()
     except NitariError as error:
         print(f"nitari: {error}", file=sys.stderr)

@@ -25,8 +25,9 @@ from nitari.model.augment import Augment
 from nitari.model.data import Data
 from nitari.model.trainer import Settings
 from nitari.steps import fit as step
+from nitari.steps.encoder import Encode
 from nitari.steps.extract import extract
-from nitari.steps.fit import Encode, Fitted, Recipe, finished, fit
+from nitari.steps.fit import Fitted, Recipe, finished, fit
 from nitari.steps.holdout import training_mask
 
 N = 60
@@ -279,6 +280,48 @@ def test_raw_codes_are_an_option(collection: Collection):
     made = fit(collection, change(encode=Encode(mirror=False, postprocess=None), epochs=1))
     assert "postprocess.safetensors" not in made.artifact.manifest.files
     assert made.artifact.manifest.info["out_dim"] == 12
+
+
+def test_companions_share_the_space(collection: Collection):
+    hog = {"_target_": "nitari.extractor.hog.HogExtractor", "size": 16, "cell": 4, "postprocess": {"pca": 5}}
+    colour = {"_target_": "nitari.extractor.colour.ColourExtractor", "grids": [1]}
+    encode = Encode(
+        postprocess={"pca": 6}, beside={"hog": hog, "colour": colour}, weights={"hog": 0.5, "colour": 0}, reduce=None
+    )
+    made = fit(collection, dataclasses.replace(change(epochs=1), encode=encode)).artifact
+    assert made.manifest.info["out_dim"] == 11
+    assert "beside-hog.safetensors" in made.manifest.files
+    extractor = create(
+        {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.id},
+        encoders=collection.folder("encoder"),
+    )
+    pictures = [np.random.default_rng(i).integers(0, 256, (20, 30, 3)).astype(np.uint8) for i in range(3)]
+    vectors = extractor.extract(pictures)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    share = np.square(vectors[:, 6:]).sum(axis=1)
+    np.testing.assert_allclose(share, 0.25 / 1.25, atol=1e-5)
+    plain = extractor.spec | {"raw": True}
+    assert create(plain, encoders=collection.folder("encoder")).space.dim == made.manifest.info["dim"]
+
+
+def test_code_and_companions_are_brought_to_fewer_numbers(collection: Collection):
+    colour = {"_target_": "nitari.extractor.colour.ColourExtractor", "grids": [1]}
+    encode = Encode(postprocess={"pca": 6}, beside={"colour": colour}, weights={"colour": 0.5}, reduce=9)
+    made = fit(collection, dataclasses.replace(change(epochs=1), encode=encode)).artifact
+    assert made.manifest.info["out_dim"] == 9
+    extractor = create(
+        {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.id},
+        encoders=collection.folder("encoder"),
+    )
+    assert extractor.extract([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 9)
+
+
+def test_what_cannot_be_a_companion_is_said(collection: Collection):
+    colour = {"_target_": "nitari.extractor.colour.ColourExtractor"}
+    for weights, said in (({}, "Give each one a weight"), ({"colour": -1.0}, r"encode\.weights\.colour is -1\.0")):
+        encode = Encode(beside={"colour": colour}, weights=weights)
+        with pytest.raises(ConfigError, match=said):
+            fit(collection, dataclasses.replace(change(epochs=1), encode=encode))
 
 
 def test_what_cannot_train_is_said(collection: Collection, tmp_path: Path):

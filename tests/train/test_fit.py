@@ -60,7 +60,8 @@ def test_the_job_says_what_it_made(root: Path, result: dict[str, Any]):
     assert result["side"] == 16
     assert artifact.manifest.config["model"]["size"] == 16
     text = job.show(result)
-    assert "16 px -> 12 numbers" in text
+    assert f"16 px -> {artifact.manifest.info['out_dim']} numbers" in text
+    assert sorted(artifact.manifest.info["beside"]) == ["colour", "hog"]
     assert result["mlflow_run"] in text
     json.dumps(result)
 

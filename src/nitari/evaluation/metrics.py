@@ -68,6 +68,8 @@ METRICS: Mapping[str, tuple[Callable[[np.ndarray, np.ndarray, int], np.ndarray],
 )
 DEPTH = 100
 """Results a query that the metrics look at."""
+CURVE = (1, 2, 5, 10, 20, 50, 100)
+"""Depths of a recall curve."""
 
 
 def measure(relevant: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:

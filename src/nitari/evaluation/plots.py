@@ -13,11 +13,13 @@ from nitari.evaluation.metrics import METRICS
 
 
 def write(folder: Path, results: Mapping[str, Any]) -> list[Path]:
-    """Draw what was measured into ``folder``/plots: metrics.png, distortions.png, copy_recall.png. Returns the paths."""
+    """Draw what was measured into ``folder``/plots, one PNG each; returns the paths."""
     figures = {
         "metrics": bars(results, {name: name.replace("_at_", "@").replace("_", " ") for name in METRICS}),
         "distortions": by_distortion(results),
         "copy_recall": recall_curves(results),
+        "recall": label_curves(results),
+        "cost": cost(results),
     }
     paths = []
     for name, figure in figures.items():
@@ -71,6 +73,42 @@ def recall_curves(results: Mapping[str, Any]) -> Any:
     return figure
 
 
+def label_curves(results: Mapping[str, Any]) -> Any:
+    """Recall of the label against k, one line a space with its interval; None without labels."""
+    curves = {space: measured["recall_curve"] for space, measured in results["spaces"].items()}
+    if any(curve is None for curve in curves.values()):
+        return None
+    figure, axes = _figure(5)
+    for space, curve in curves.items():
+        depths, found = [int(k) for k in curve], list(curve.values())
+        line = axes.plot(depths, [e["value"] for e in found], marker=".", label=space)[0]
+        axes.fill_between(
+            depths, [e["low"] for e in found], [e["high"] for e in found], color=line.get_color(), alpha=0.15
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("k")
+    axes.set_title(f"{results['collection']}: share of a label's pictures among the first k")
+    _finish(axes, top=None)
+    return figure
+
+
+def cost(results: Mapping[str, Any]) -> Any:
+    """Quality against pictures a second on one core; None where either was not measured. Areas are bytes a picture."""
+    metric = "precision_at_10" if results["protocol"]["labels"] else "copy_recall_at_1"
+    spaces = results["spaces"]
+    if any(m[metric] is None or m["pictures_per_second"] is None for m in spaces.values()):
+        return None
+    figure, axes = _figure(5)
+    for space, measured in spaces.items():
+        at = (measured["pictures_per_second"]["value"], measured[metric]["value"])
+        axes.scatter(*at, s=20 + measured["bytes_per_picture"] / 10, alpha=0.7, label=space)
+    axes.set_xscale("log")
+    axes.set_xlabel("pictures a second on one core")
+    axes.set_title(f"{results['collection']}: {metric.replace('_at_', '@').replace('_', ' ')}")
+    _finish(axes, top=None)
+    return figure
+
+
 def _figure(width: float) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -91,8 +129,8 @@ def _grouped(axes: Any, values: Mapping[str, list[Mapping[str, float]]], names: 
     _finish(axes)
 
 
-def _finish(axes: Any) -> None:
-    axes.set_ylim(0, 1.02)
+def _finish(axes: Any, top: float | None = 1.02) -> None:
+    axes.set_ylim(0, top)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,11 +14,11 @@ from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ConfigError
-from nitari.evaluation import neighbours, plots, report
+from nitari.evaluation import plots, report, sheets
 from nitari.evaluation.approximation import ann_recall, search_latency
 from nitari.evaluation.copies import Copies, copy_recall, make_copies, per_copy, summarise
 from nitari.evaluation.labels import Labelled, labelled, per_query, rank
-from nitari.evaluation.metrics import DEPTH, METRICS, estimate, measure
+from nitari.evaluation.metrics import CURVE, DEPTH, METRICS, estimate, measure, recall_at
 from nitari.evaluation.paired import differences
 from nitari.evaluation.speed import pictures_per_second
 from nitari.evaluation.subject import Subject, choose, open_subject, same_picture, sample
@@ -33,7 +33,7 @@ class Settings:
     """How many pictures each part takes at most; 0 leaves it out.
 
     ``max_queries`` are distorted, ``max_labelled`` look for their label, ``throughput_items`` are timed, and
-    ``sheet_queries`` are shown with their neighbours. ``distortions`` None is all ten. ``resamples`` are those of the
+    ``sheet_queries`` are shown with their neighbours, ``map_items`` on a map. ``distortions`` None is all ten. ``resamples`` are those of the
     bootstrap.
     """
 
@@ -41,11 +41,12 @@ class Settings:
     max_labelled: int = 5000
     throughput_items: int = 512
     sheet_queries: int = 9
+    map_items: int = 1000
     distortions: Sequence[str] | None = None
     resamples: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("max_queries", "max_labelled", "throughput_items", "sheet_queries"):
+        for name in ("max_queries", "max_labelled", "throughput_items", "sheet_queries", "map_items"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"protocol.{name} is {getattr(self, name)}. Give a number of pictures, 0 for none")
         if self.resamples < 20:
@@ -111,13 +112,17 @@ def evaluate(
             "pictures_per_second": pictures_per_second(pictures, subject.extractor, timed, seed=seed)
             if len(timed)
             else None,
+            "bytes_per_picture": subject.space.width * np.dtype(subject.space.dtype).itemsize,
         }
+    shown = sheets.shown(task, copies, tables.queries, tables.copies, asked, among, groups)
+    shared = sheets.overlaps(subjects, shown, seed)
     results: dict[str, Any] = {
         "collection": collection.name,
         "queries": len(task.queries) if task else len(copies.rows) if copies else 0,
         "gallery": len(task.gallery) if task else catalog.n_ready,
         "spaces": measured,
         "differences": differences(tables.queries, tables.copies, seed=seed, resamples=settings.resamples),
+        "overlap_at_10": {name: float(values.mean()) for name, values in shared[1].items()},
         "protocol": _protocol(catalog, task, copies, labels, queries, gallery, settings, seed),
     }
     with collection.lock("evaluate"):
@@ -126,9 +131,16 @@ def evaluate(
         work = collection.work("evaluate", {"run": mlflow_run, "spaces": [a.id for a in spaces], "results": results})
         report.write(work, results, tables.queries, tables.copies, task)
         plots.write(work, results)
-        if settings.sheet_queries:
-            shown = _shown(catalog, task, copies, tables, asked, among, groups)
-            neighbours.write(work / report.SHEET, pictures, subjects[0], shown, settings.sheet_queries, seed)
+        sheets.write(
+            work,
+            pictures,
+            subjects,
+            shown,
+            shared,
+            count=settings.sheet_queries,
+            map_items=settings.map_items,
+            seed=seed,
+        )
         parents = {"catalog": catalog.artifact}
         for subject in subjects:
             parents[f"embeddings:{subject.name}"] = subject.embeddings.artifact
@@ -156,10 +168,13 @@ def _labels(
     catalog: Catalog, subject: Subject, task: Labelled | None, settings: Settings, seed: int, tables: _Tables
 ) -> dict[str, Any]:
     if task is None:
-        return dict.fromkeys(METRICS)
-    values = measure(task.relevant(rank(subject, task, seed)), task.total)
+        return dict.fromkeys((*METRICS, "recall_curve"))
+    relevant = task.relevant(rank(subject, task, seed))
+    values = measure(relevant, task.total)
     tables.queries.append(per_query(catalog, task, values, subject.name))
-    return dict(estimate(values, seed=seed, resamples=settings.resamples))
+    curve = {f"recall_at_{k}": recall_at(relevant, task.total, k) for k in CURVE}
+    found = estimate(values | curve, seed=seed, resamples=settings.resamples)
+    return {**{name: found[name] for name in METRICS}, "recall_curve": {str(k): found[f"recall_at_{k}"] for k in CURVE}}
 
 
 def _copies(
@@ -191,26 +206,6 @@ def _index(subject: Subject, copies: Copies | None, rows: np.ndarray, settings: 
     recall = ann_recall(index, subject.space, subject.vectors, asked)
     found = estimate({"ann_recall_at_10": recall}, seed=seed, resamples=settings.resamples)
     return {**found, "search_latency_ms": search_latency(index, asked)}
-
-
-def _shown(
-    catalog: Catalog,
-    task: Labelled | None,
-    copies: Copies | None,
-    tables: _Tables,
-    asked: np.ndarray,
-    among: np.ndarray,
-    groups: np.ndarray,
-) -> neighbours.Shown:
-    """Queries scored by what the first space was measured to do with them."""
-    if task is not None:
-        return neighbours.Shown(
-            task.queries, tables.queries[0]["map_at_100"].to_numpy(float), task.gallery, groups, task
-        )
-    if copies is not None:
-        found = tables.copies[0]["copy_recall_at_1"].to_numpy(float).reshape(len(copies.rows), -1).mean(axis=1)
-        return neighbours.Shown(copies.rows, found, among, groups, None)
-    return neighbours.Shown(asked, np.zeros(len(asked)), among, groups, None)
 
 
 def _protocol(

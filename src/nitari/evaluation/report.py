@@ -17,7 +17,6 @@ QUERIES = "queries.parquet"
 CLASSES = "classes.parquet"
 COPIES = "copies.parquet"
 DISTORTIONS = "distortions.parquet"
-SHEET = "neighbours.jpg"
 
 # Metric -> heading; shares are shown in percent.
 COLUMNS = {
@@ -64,9 +63,14 @@ def table(results: Mapping[str, Any]) -> str:
     """One line a space, means with half the width of their 95% intervals; protocols that were not run have no column."""
     spaces = results["spaces"]
     shown = [name for name in COLUMNS if any(measured[name] is not None for measured in spaces.values())]
-    head = ["space", *(COLUMNS[name] for name in shown), "pictures/s"]
+    head = ["space", *(COLUMNS[name] for name in shown), "pictures/s", "bytes"]
     lines = [
-        [space, *(_percent(measured[name]) for name in shown), _rate(measured["pictures_per_second"])]
+        [
+            space,
+            *(_percent(measured[name]) for name in shown),
+            _rate(measured["pictures_per_second"]),
+            f"{measured['bytes_per_picture']:,}",
+        ]
         for space, measured in spaces.items()
     ]
     widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
@@ -105,7 +109,8 @@ def notes(results: Mapping[str, Any]) -> list[str]:
             for metric in ("copy_recall_at_1", "precision_at_10")
             if metric in apart
         ]
-        lines += [f"{first} against {other}, on the same queries: {'; '.join(said)}."] if said else []
+        shared = f"; {100 * results['overlap_at_10'][other]:.0f}% of the 10 nearest shared"
+        lines += [f"{first} against {other}, on the same queries: {'; '.join(said)}{shared}."] if said else []
     if any(measured["ann_recall_at_10"] for measured in results["spaces"].values()):
         lines.append("ANN R@10: the index against exact search in the same space; it says nothing of relevance.")
     return lines

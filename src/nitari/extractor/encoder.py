@@ -12,6 +12,7 @@ import numpy as np
 
 from nitari.artifact import Artifact, open_artifact
 from nitari.errors import ConfigError, DamagedArtifactError, MissingExtraError
+from nitari.extractor.companion import Companion, file_of, fuse
 from nitari.extractor.postprocess import PostProcess
 from nitari.model.canvas import canvas
 from nitari.space import DType, Space
@@ -19,6 +20,7 @@ from nitari.space import DType, Space
 ONNX = "encoder.onnx"
 WEIGHTS = "weights.safetensors"
 POSTPROCESS = "postprocess.safetensors"
+FUSED = "fused.safetensors"
 RUNTIMES = ("onnx", "torch", "torch-bf16", "auto")
 
 
@@ -32,7 +34,7 @@ class EncoderExtractor:
     """``path`` is a published encoder's directory; every file is checked before it is loaded.
 
     ``mirror`` averages each code with that of the mirrored picture; None does as the encoder was fitted. ``raw`` leaves
-    out the encoder's own post-processing, so that another one may be fitted. ``runtime`` is one of
+    out the encoder's own post-processing and its companions, so that another one may be fitted. ``runtime`` is one of
     ``RUNTIMES``: bfloat16 is quicker on processors that compute in it (cosine to float32 above .9999), and ``auto`` takes
     torch where it finds a GPU.
     """
@@ -63,17 +65,18 @@ class EncoderExtractor:
         self.batch = batch
         self.postprocess = postprocess
         self.fit = str(info["fit"])
-        self.side = int(info["side"])
+        self.canvas = int(info["side"])
         self.mirror = bool(info["mirror"]) if mirror is None else mirror
         if self.mirror != bool(info["mirror"]) and not raw and POSTPROCESS in self.artifact.manifest.files:
             raise ConfigError(
                 f"extractor.mirror is {self.mirror}, but encoder '{self.artifact.id}' was post-processed with "
                 f"mirror={info['mirror']}. Leave it out, or give extractor.raw=true and fit another post-processing"
             )
-        self._after = None if raw else self._postprocess()
-        self.space = Space(
-            name, "cosine", int(info["dim"]) if self._after is None else self._after.dim, cast(DType, dtype)
-        )
+        self._after = None if raw else self._postprocess(POSTPROCESS)
+        self._beside = [] if raw else self._companions()
+        self._fused = None if raw else self._postprocess(FUSED)
+        self.side = max([self.canvas, *(companion.extractor.side for companion in self._beside)])
+        self.space = Space(name, "cosine", int(info["dim"] if raw else info["out_dim"]), cast(DType, dtype))
         self._run = self._load()
 
     @property
@@ -93,18 +96,26 @@ class EncoderExtractor:
         vectors = np.empty((len(images), self.space.dim), self.space.dtype)
         for start in range(0, len(images), self.batch):
             part = slice(start, start + self.batch)
-            codes = self.codes(canvas(images[part], self.side, self.fit))
-            vectors[part] = codes if self._after is None else self._after(codes)
+            codes = self.codes(canvas(images[part], self.canvas, self.fit))
+            codes = codes if self._after is None else self._after(codes)
+            if self._beside:
+                codes = fuse(codes, [other(images[part]) for other in self._beside])
+            vectors[part] = codes if self._fused is None else self._fused(codes)
         return vectors
 
     def codes(self, pictures: np.ndarray) -> np.ndarray:
         """(n, side, side, 3) uint8 -> (n, d) float32 raw codes, averaged with the mirrored ones where asked."""
         return average(self._run, pictures, self.mirror)
 
-    def _postprocess(self) -> PostProcess | None:
-        if POSTPROCESS not in self.artifact.manifest.files:
-            return None
-        return PostProcess.load(self.artifact.file(POSTPROCESS))
+    def _postprocess(self, name: str) -> PostProcess | None:
+        return PostProcess.load(self.artifact.file(name)) if name in self.artifact.manifest.files else None
+
+    def _companions(self) -> list[Companion]:
+        notes = self.artifact.manifest.info["beside"]
+        return [
+            Companion.load(name, note, self.artifact.file(file_of(name)) if note["postprocess"] else None)
+            for name, note in notes.items()
+        ]
 
     def _load(self) -> Runtime:
         if self.runtime not in RUNTIMES:

@@ -154,9 +154,11 @@ class Packed(lightning.LightningDataModule):
         batch: int,
         seed: int,
         targets: np.ndarray | None = None,
+        fit: str = "stretch",
     ) -> None:
         super().__init__()
         self.targets = targets
+        self.fit = fit
         self.path, self.train, self.held_out = path, train, held_out
         self.batch, self.seed = batch, seed
 

@@ -14,8 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from PIL import Image
-from safetensors.torch import save_file
 from torch import nn
 
 from nitari.artifact import Artifact, publish
@@ -23,32 +21,19 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.extractor import postprocess
-from nitari.extractor.encoder import ONNX, POSTPROCESS, WEIGHTS, OnnxRuntime, average
 from nitari.model import create
 from nitari.model.augment import Augment
 from nitari.model.data import Data, Packed, pack, passes
-from nitari.model.export import export
 from nitari.model.journal import Journal, Log
-from nitari.model.module import Training, scaled
+from nitari.model.module import Training
 from nitari.model.trainer import Settings, interruptible, processor_threads, quiet, trainer
 from nitari.steps import Progress, silent
+from nitari.steps.encoder import Encode, write
 from nitari.steps.holdout import training_mask, training_rule
 from nitari.steps.pictures import Pictures
 
 HISTORY = "history.json"
 HELD_OUT = "held_out.parquet"
-RECONSTRUCTIONS = "reconstructions.png"
-
-
-@dataclass(frozen=True)
-class Encode:
-    """What follows the network: ``postprocess`` are the arguments of ``extractor.postprocess.fit`` (None: nothing),
-    fitted on at most ``max_items`` training pictures.
-    """
-
-    mirror: bool = True
-    postprocess: Mapping[str, Any] | None = field(default_factory=lambda: {"center": True, "pca": 128, "whiten": 0.5})
-    max_items: int = 50_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +45,7 @@ class Recipe:
     augment: Augment
     data: Data
     trainer: Settings
-    encode: Encode = Encode()
+    encode: Encode = field(default_factory=Encode)
     where: str | None = None
     seed: int = 0
 
@@ -127,12 +112,25 @@ def fit(
         source = Packed(
             packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
         )
+        source.fit = recipe.data.fit
         source.targets = taught(collection, catalog, rows, source.train, recipe)
         module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
         out = folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        info = write(out, module.network, recipe, source, progress("encoding"), threads)
+        pictures = Pictures(collection, catalog)
+        info = write(
+            out,
+            module.network,
+            seeded(recipe),
+            source,
+            pictures,
+            rows[source.train],
+            recipe.encode,
+            recipe.seed,
+            progress("encoding"),
+            threads,
+        )
         (out / HISTORY).write_text(json.dumps(journal.history), encoding="utf-8")
         ids = catalog.item_ids[: catalog.n_ready][~mask].astype(str)
         pq.write_table(pa.table({"item_id": pa.array(ids, pa.string())}), out / HELD_OUT)
@@ -143,8 +141,13 @@ def fit(
             parents={"catalog": catalog.artifact},
             counts={"train": len(train), "held_out": int((~mask).sum()), "steps": module.done},
             config=config,
-            info=info
-            | {"where": training_rule(catalog, recipe.where), "recipe": recipe.key(collection), "kept": journal.kept},
+            info={
+                **info,
+                "model": dict(recipe.model),
+                "where": training_rule(catalog, recipe.where),
+                "recipe": recipe.key(collection),
+                "kept": journal.kept,
+            },
             mlflow_run=mlflow_run,
         )
         collection.discard(folder)
@@ -229,61 +232,3 @@ def run(
     if journal.best_module:
         module.load_state_dict(journal.best_module)
     return module.cpu().eval(), journal
-
-
-def write(
-    out: Path, network: nn.Module, recipe: Recipe, source: Packed, progress: Progress, threads: int
-) -> dict[str, Any]:
-    """Every file of the encoder but its lists; returns what its manifest says of it."""
-    difference = export(network, out / ONNX)
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out / WEIGHTS)
-    after = None
-    if recipe.encode.postprocess is not None:
-        chosen, _ = Data(max_items=recipe.encode.max_items).choose(
-            np.isin(np.arange(len(source.pictures)), source.train), recipe.seed
-        )
-        raw = codes(
-            out / ONNX, source.pictures, chosen, mirror=recipe.encode.mirror, progress=progress, threads=threads
-        )
-        after = postprocess.fit(raw, **recipe.encode.postprocess)
-        after.save(out / POSTPROCESS)
-    if getattr(network, "decoder", None) is not None:
-        seen = source.held_out if len(source.held_out) else source.train
-        reconstructions(network, seeded(recipe), source.pictures[seen[:10]]).save(out / RECONSTRUCTIONS)
-    dim = int(network.dim)  # type: ignore[arg-type]
-    return {
-        "side": int(network.size),  # type: ignore[arg-type]
-        "fit": recipe.data.fit,
-        "mirror": recipe.encode.mirror,
-        "dim": dim,
-        "out_dim": after.dim if after else dim,
-        "model": dict(recipe.model),
-        "onnx_difference": difference,
-    }
-
-
-def codes(
-    path: Path,
-    pictures: np.ndarray,
-    positions: np.ndarray,
-    *,
-    mirror: bool,
-    progress: Progress = silent,
-    threads: int = 1,
-) -> np.ndarray:
-    """(n, d) float32 raw codes of packed pictures, as the extractor computes them."""
-    runtime = OnnxRuntime(path, threads)
-    parts = []
-    for start in range(0, len(positions), 64):
-        parts.append(average(runtime, pictures[positions[start : start + 64]], mirror))
-        progress(min(start + 64, len(positions)), len(positions))
-    return np.concatenate(parts)
-
-
-@torch.no_grad()
-def reconstructions(after: Any, before: Any, pictures: np.ndarray) -> Image.Image:
-    """Three rows: the pictures, what the untrained network makes of them, and what the trained one does."""
-    batch = scaled(torch.from_numpy(pictures))
-    rows = [batch, *(network.eval().decode(network.encode(batch)) for network in (before, after))]
-    sheet = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
-    return Image.fromarray((sheet.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).contiguous().numpy())

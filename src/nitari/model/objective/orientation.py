@@ -17,17 +17,18 @@ _CLIP = 0.2
 
 class Orientation(nn.Module):
     """1 - cosine between a linear reading of each view's code and the clean picture's histogram of oriented gradients,
-    mirror images added up and centred on the batch.
+    centred on the batch; with ``mirror``, that of the mirrored picture added up.
 
     Oriented gradients as what a network predicts: Wei et al., "Masked feature prediction for self-supervised visual
     pre-training" (CVPR 2022). Here the views are augmented rather than masked, so that the code learns which changes
     leave the shape alone; it then retrieves better than the histogram it was taught by.
     """
 
-    def __init__(self, cells: int = 8, views: int = 1) -> None:
+    def __init__(self, cells: int = 8, views: int = 1, mirror: bool = True) -> None:
         super().__init__()
         self.cells = cells
         self.views = views
+        self.mirror = mirror
         self.read: nn.Module = nn.Identity()
 
     def prepare(self, network: nn.Module) -> None:
@@ -40,15 +41,15 @@ class Orientation(nn.Module):
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
-            target = oriented_gradients(batch.pictures.float(), self.cells)
+            target = oriented_gradients(batch.pictures.float(), self.cells, mirror=self.mirror)
             target = target - target.mean(dim=0)
         read = self.read(torch.cat(batch.codes[: self.views])).float()
         similarity = functional.cosine_similarity(read, target.repeat(self.views, 1), dim=1)
         return 1 - similarity.mean(), {}
 
 
-def oriented_gradients(pictures: Tensor, cells: int) -> Tensor:
-    """(n, 3, size, size) in [0, 1] -> (n, (cells - 1)² x 36), a picture's and its mirror image's histograms added up.
+def oriented_gradients(pictures: Tensor, cells: int, *, mirror: bool = True) -> Tensor:
+    """(n, 3, size, size) in [0, 1] -> (n, (cells - 1)² x 36); with ``mirror``, a picture's and its mirror image's added up.
 
     As ``nitari.extractor.hog``: Dalal and Triggs, "Histograms of oriented gradients for human detection" (CVPR 2005).
     """
@@ -67,6 +68,8 @@ def oriented_gradients(pictures: Tensor, cells: int) -> Tensor:
     bins.scatter_add_(1, (low + 1) % BINS, share[:, None])
     side = pictures.shape[-1] // cells
     sums = functional.avg_pool2d(bins, side) * side**2
+    if not mirror:
+        return _blocks(sums)
     mirrored = sums.flip(1, 3).roll(1, dims=1)  # an angle a becomes pi - a: bin b becomes bin -b
     return _blocks(sums) + _blocks(mirrored)
 
