@@ -54,7 +54,7 @@ AGREE = {
     "weights": {"reconstruction": 1.0, "agreement": 1.0},
 }
 SETTINGS = Settings(epochs=3, batch=8, threads=1, accelerator="cpu", precision="float32", save_every=0)
-RECIPE = Recipe(TINY, AGREE, Augment(), Data(), SETTINGS, Encode(postprocess={"pca": 6, "whiten": True}))
+RECIPE = Recipe(TINY, AGREE, Augment(), Data(), SETTINGS, Encode(int8=False, postprocess={"pca": 6, "whiten": True}))
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from nitari.extractor.encoder import FUSED, ONNX, POSTPROCESS, WEIGHTS, OnnxRunt
 from nitari.model.data import Data, Packed
 from nitari.model.export import export
 from nitari.model.module import scaled
+from nitari.model.quantise import CALIBRATION, quantise
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
 
@@ -29,13 +30,15 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Encode:
-    """What follows the network. ``postprocess`` are the arguments of ``extractor.postprocess.fit`` (None: nothing), fitted
+    """What follows the network. ``int8`` computes it in 8-bit integers where codes stay the same (``model.quantise``);
+    ``mirror`` averages each code with the mirrored picture's. ``postprocess`` are the arguments of ``extractor.postprocess.fit`` (None: nothing), fitted
     on at most ``max_items`` training pictures. ``beside`` are extractors' specifications by name, whose vectors share the
     space by their ``weights``, the code having 1 (``extractor.companion``); fitted on ``max_beside`` pictures, as is the
     PCA that brings all of it together to ``reduce`` numbers (None: as they are).
     """
 
     mirror: bool = True
+    int8: bool = True
     postprocess: Mapping[str, Any] | None = field(default_factory=lambda: {"center": True, "pca": 128, "whiten": 0.5})
     max_items: int = 50_000
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -61,6 +64,9 @@ def write(
     ``rows`` are the catalog rows that trained, in the order of ``source.train``.
     """
     difference = export(network, out / ONNX)
+    agreement = None
+    if how.int8:
+        agreement = quantise(out / ONNX, source.pictures[source.train[_some(len(rows), CALIBRATION, seed)]])
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out / WEIGHTS)
     after = None
     if how.postprocess is not None:
@@ -92,6 +98,7 @@ def write(
         "out_dim": out_dim,
         "beside": {other.name: other.note for other in beside},
         "onnx_difference": difference,
+        "int8_cosine": agreement,
     }
 
 
