@@ -1,7 +1,7 @@
 """How well recipes retrieve on the open picture sets, beside baselines, with several seeds; picks up where it was stopped.
 
     .venv/bin/python -m benchmarks.quality
-    .venv/bin/python -m benchmarks.quality steps=800 seeds=0,1,2 sets=clothing,grocery,emoji recipes=full,plain
+    .venv/bin/python -m benchmarks.quality steps=600 seeds=0,1,2 sets=clothing,grocery,emoji recipes=full,plain
 
 Clothing and grocery: the training split is the gallery, validation asks. Emoji: one vendor's pictures ask for the other's.
 Copies: held-out pictures, distorted in ten ways, look for their originals among all. Training sees no label. Every recipe
@@ -41,6 +41,7 @@ RECIPES = {
     "colour": ["+experiment=colour"],
     "copy": ["+experiment=copy"],
     "icons": ["+experiment=icons"],
+    "shape": ["+experiment=shape"],
     "distil": ["+experiment=distil"],
     "distil96": ["+experiment=distil", "model.size=96"],
     "tenth": ["data.max_items=300"],
@@ -50,7 +51,7 @@ TAUGHT = "efficientnet_lite0"  # the teacher's space
 CODE = ["extractor.raw=true", "extractor.postprocess={center: true, pca: 128, whiten: 0.5}"]
 FIXED = ("pixels", "colour", "hog")
 METRICS = ("precision_at_1", "precision_at_10", "map_at_100")
-DEFAULTS = {"steps": "800", "seeds": "0", "sets": "clothing,grocery,emoji", "recipes": "full,plain"}
+DEFAULTS = {"steps": "600", "seeds": "0", "sets": "clothing,grocery,emoji", "recipes": "full,plain"}
 
 
 def main() -> None:
@@ -64,7 +65,8 @@ def main() -> None:
             key = f"{name}, {chosen['recipes']}, {chosen['steps']} steps, seed {seed}"
             if key not in runs:
                 print(f"== {key}", flush=True)
-                runs[key] = measure(name, chosen["recipes"].split(","), int(chosen["steps"]), seed)
+                found = measure(name, chosen["recipes"].split(","), int(chosen["steps"]), seed)
+                runs = (json.loads(RESULTS.read_text()) if RESULTS.exists() else {}) | {key: found}
                 RESULTS.write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
                 REPORT.write_text(report(runs), encoding="utf-8")
     print(report(runs))

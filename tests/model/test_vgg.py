@@ -58,3 +58,17 @@ def test_a_pickle_that_holds_code_is_not_run(tmp_path: Path):
 def test_wrong_settings_are_named(setting: str, value: int):
     with pytest.raises(ConfigError, match=f"model.{setting} is {value}"):
         Vgg(**{**SMALL, setting: value})
+
+
+def test_the_first_convolutions_may_stay_as_they_are():
+    network = Vgg(depth=11, freeze=2, **SMALL).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], lr=0.1)
+    network.encode(torch.rand(4, 3, 32, 32)).sum().backward()
+    optimizer.step()
+    changed = {key for key, value in network.state_dict().items() if not torch.equal(value, before[key])}
+    still = {f"features.{i}" for layer in (0, 4) for i in (layer, layer + 1)}  # convolutions and their normalisations
+    assert not any(key.rpartition(".")[0] in still for key in changed)
+    assert any(key.startswith("features.8.") for key in changed)
+    with pytest.raises(ConfigError, match=r"model\.freeze is 8"):
+        Vgg(depth=11, freeze=8, **SMALL)

@@ -29,10 +29,10 @@ class Augment:
     aspect: float = 4 / 3
     turn: float = 10.0
     flip: float = 0.5
-    light: float = 0.4
-    hue: float = 0.1
+    light: float = 0.3
+    hue: float = 0.02
     jitter: float = 0.8
-    grey: float = 0.2
+    grey: float = 0.05
     box: float = 0.3
     coarse: float = 0.15
 

@@ -64,6 +64,11 @@ class Autoencoder(nn.Module):
         """(n, 3, size, size) in [0, 1] -> (n, dim)."""
         return self.code(self.features(self.stem((pictures - 0.5) * 4.0)).flatten(1))
 
+    @property
+    def layers(self) -> list[nn.Module]:
+        """From the picture on."""
+        return [self.stem, *self.features, self.code]
+
     def decode(self, codes: Tensor) -> Tensor:
         """(n, dim) -> (n, 3, size, size), around [0, 1]."""
         if self.decoder is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from torch import Tensor
 
 from nitari.artifact import sync, write_atomic
 from nitari.errors import ConfigError
 from nitari.model.canvas import canvas
-from nitari.model.module import Training
+from nitari.model.module import Pictures, Training
 
 Read = Callable[[Sequence[int]], list[np.ndarray]]
 CHUNK = 512  # pictures between two notes of how far packing has come
@@ -93,7 +92,7 @@ def pack(
 
 
 class Batches:
-    """Batches of one pass, (n, side, side, 3) uint8 tensors, by one indexing each; with ``targets``, pairs of both.
+    """Batches of one pass, (n, side, side, 3) uint8 tensors, by one indexing each; with ``beside``, pairs of them and its rows.
 
     The order follows from (seed, epoch). ``skip`` leaves out what an interrupted pass had done. Each of ``world``
     processes gets its own share of every batch; all get the same number of batches.
@@ -111,9 +110,9 @@ class Batches:
         stop: int | None = None,
         rank: int = 0,
         world: int = 1,
-        targets: np.ndarray | None = None,
+        beside: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        self.targets = targets
+        self.beside = dict(beside or {})
         self.pictures, self.positions, self.size = pictures, positions, size
         self.seed, self.epoch, self.skip = seed, epoch, skip
         self.rank, self.world = rank, world
@@ -122,7 +121,7 @@ class Batches:
     def __len__(self) -> int:
         return max(self.stop - self.skip, 0)
 
-    def __iter__(self) -> Iterator[Tensor | tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Pictures]:
         order = self.positions
         if self.seed is not None:
             order = order[np.random.default_rng((self.seed, self.epoch)).permutation(len(order))]
@@ -132,7 +131,8 @@ class Batches:
             share = all_of_it[self.rank :: self.world]
             chosen = share if len(share) else all_of_it
             pictures = torch.from_numpy(self.pictures[chosen])
-            yield pictures if self.targets is None else (pictures, torch.from_numpy(self.targets[chosen]))
+            more = {name: torch.from_numpy(values[chosen]) for name, values in self.beside.items()}
+            yield (pictures, more) if more else pictures
 
 
 def passes(n: int, size: int, world: int = 1, *, whole: bool = True) -> int:
@@ -142,7 +142,7 @@ def passes(n: int, size: int, world: int = 1, *, whole: bool = True) -> int:
 
 
 class Packed(lightning.LightningDataModule):
-    """The packed file's pictures; positions in it that train and that are held out. ``module`` says how far training is."""
+    """The packed file's pictures; positions in it that train and that are held out; ``beside``: more rows of each. ``module`` says how far training is."""
 
     module: Training
 
@@ -153,11 +153,11 @@ class Packed(lightning.LightningDataModule):
         held_out: np.ndarray,
         batch: int,
         seed: int,
-        targets: np.ndarray | None = None,
+        beside: Mapping[str, np.ndarray] | None = None,
         fit: str = "stretch",
     ) -> None:
         super().__init__()
-        self.targets = targets
+        self.beside = dict(beside or {})
         self.fit = fit
         self.path, self.train, self.held_out = path, train, held_out
         self.batch, self.seed = batch, seed
@@ -182,12 +182,12 @@ class Packed(lightning.LightningDataModule):
             stop=stop,
             rank=rank,
             world=world,
-            targets=self.targets,
+            beside=self.beside,
         )
 
     def val_dataloader(self) -> Batches:
         world, rank = self._world()
-        return Batches(self.pictures, self.held_out, 4 * self.batch, rank=rank, world=world, targets=self.targets)
+        return Batches(self.pictures, self.held_out, 4 * self.batch, rank=rank, world=world, beside=self.beside)
 
     def _world(self) -> tuple[int, int]:
         return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)

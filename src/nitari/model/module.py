@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -15,6 +15,9 @@ from nitari.model.augment import Augment
 from nitari.model.codes import measures
 from nitari.model.objective import Batch, Objective
 from nitari.model.trainer import Settings
+
+# (n, side, side, 3) uint8, alone or with what ``Batch`` has beside the pictures, by name.
+Pictures = Tensor | tuple[Tensor, dict[str, Tensor]]
 
 
 class Training(lightning.LightningModule):
@@ -39,12 +42,12 @@ class Training(lightning.LightningModule):
         encode = cast(Any, network).encode
         self._encode = torch.compile(encode) if settings.compile else encode
 
-    def training_step(self, batch: Tensor | list[Tensor], index: int) -> Tensor:
+    def training_step(self, batch: Pictures, index: int) -> Tensor:
         loss, logs, _ = self._loss(batch, (self.seed, self.done, self.global_rank))
         self.logged = {"loss": loss.detach(), **logs}
         return loss
 
-    def validation_step(self, batch: Tensor | list[Tensor], index: int) -> None:
+    def validation_step(self, batch: Pictures, index: int) -> None:
         """val_loss, and what the codes tell without any label (``model.codes``), within a batch."""
         loss, logs, views = self._loss(batch, (self.seed, 2**31 + index, self.global_rank))
         clean = self._encode(views.pictures)
@@ -55,7 +58,7 @@ class Training(lightning.LightningModule):
     def on_train_batch_start(self, batch: Any, index: int) -> None:
         rate = self.settings.lr * self.schedule()
         for group in cast(torch.optim.Optimizer, self.optimizers()).param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("scale", 1.0)
 
     def optimizer_step(self, *arguments: Any, **named: Any) -> None:
         super().optimizer_step(*arguments, **named)
@@ -71,16 +74,24 @@ class Training(lightning.LightningModule):
         return 0.5 * (1 + math.cos(math.pi * min(1.0, (spent - self.settings.warmup) / (1 - self.settings.warmup))))
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; biases and normalisation are not decayed."""
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.settings.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.settings.lr, betas=self.settings.betas, fused=True)
+        """AdamW; biases and normalisation are not decayed, and what lies deeper in the network learns more slowly where
+        ``layer_decay`` says so: Howard and Ruder, "Universal language model fine-tuning" (ACL 2018).
+        """
+        depth = {id(p): below for below, p in _depths(self.network)}
+        groups: dict[tuple[int, bool], dict[str, Any]] = {}
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                key = (depth.get(id(parameter), 0), parameter.ndim > 1)
+                scale = self.settings.layer_decay ** key[0]
+                decay = self.settings.weight_decay if key[1] else 0.0
+                groups.setdefault(key, {"params": [], "weight_decay": decay, "scale": scale})["params"].append(
+                    parameter
+                )
+        ordered = [groups[key] for key in sorted(groups, key=lambda key: (key[0], not key[1]))]
+        return torch.optim.AdamW(ordered, lr=self.settings.lr, betas=self.settings.betas, fused=True)
 
-    def _loss(self, batch: Tensor | list[Tensor], seed: tuple[int, ...]) -> tuple[Tensor, Mapping[str, Tensor], Batch]:
-        batch, targets = (batch, None) if isinstance(batch, Tensor) else batch
+    def _loss(self, batch: Pictures, seed: tuple[int, ...]) -> tuple[Tensor, Mapping[str, Tensor], Batch]:
+        batch, beside = (batch, {}) if isinstance(batch, Tensor) else batch
         objective = cast(Objective, self.objective)
         generator = torch.Generator().manual_seed(
             int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
@@ -88,9 +99,17 @@ class Training(lightning.LightningModule):
         pictures = scaled(batch)
         views = tuple(channels_last(self.augment(pictures, generator)) for _ in range(objective.views))
         codes = self._encode(torch.cat(views)).chunk(len(views))
-        seen = Batch(self.network, views, codes, pictures, targets)
+        seen = Batch(self.network, views, codes, pictures, generator=generator, **beside)
         loss, logs = objective(seen)
         return loss, logs, seen
+
+
+def _depths(network: nn.Module) -> Iterator[tuple[int, nn.Parameter]]:
+    """Parameters with how many of the network's layers lie between them and its code, where it tells its ``layers``."""
+    layers = getattr(network, "layers", [])
+    for below, layer in enumerate(reversed(list(layers))):
+        for parameter in layer.parameters():
+            yield below, parameter
 
 
 def scaled(batch: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class Settings:
 
     The learning rate follows whichever is further, so that it always ends at zero. The weights kept are those of the last
     epoch whose copy recall was within a standard error of the best. ``patience``: epochs without a better val_loss after
-    which training stops. ``save_every``: seconds between saved states.
+    which training stops. ``layer_decay``: how much slower each layer learns than the one after it. ``save_every``: seconds between saved states.
     """
 
     epochs: int = 40
@@ -37,6 +37,7 @@ class Settings:
     lr: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = 0.02
+    layer_decay: float = 1.0
     warmup: float = 0.05
     clip: float | None = None
     patience: int | None = None

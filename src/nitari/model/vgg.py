@@ -19,7 +19,8 @@ class Vgg(nn.Module):
 
     ``weights``: null starts from chance; a path to torchvision's state dict (``.safetensors``, or ``.pth`` of plain
     tensors); ``download`` fetches torchvision's. ``width`` scales every layer. ``decoder`` is the width of a decoder for
-    objectives that reconstruct; 0 leaves it out.
+    objectives that reconstruct; 0 leaves it out. ``freeze``: so many convolutions from the picture on, their
+    normalisation included, stay as they are: what they tell, edges and textures, is the same in every domain.
     """
 
     mean: Tensor
@@ -35,6 +36,7 @@ class Vgg(nn.Module):
         pool: int = 1,
         width: float = 1.0,
         decoder: int = 64,
+        freeze: int = 0,
     ) -> None:
         super().__init__()
         from torchvision.models import vgg
@@ -59,12 +61,31 @@ class Vgg(nn.Module):
         self.decoder: Decoder | None = Decoder(self.dim, size, decoder) if decoder else None
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        if not 0 <= freeze < len(self.layers):
+            raise ConfigError(
+                f"model.freeze is {freeze}. VGG-{depth} has {len(self.layers)} convolutions: leave one free"
+            )
+        self.frozen = self.layers[:freeze]
+        for layer in self.frozen:
+            layer.requires_grad_(False)
         if weights is not None:
             self._take(weights, depth, batch_norm)
 
     def encode(self, pictures: Tensor) -> Tensor:
         """(n, 3, size, size) in [0, 1] -> (n, dim)."""
         return self.pool(self.features((pictures - self.mean) / self.deviation)).flatten(1)
+
+    @property
+    def layers(self) -> list[nn.Module]:
+        """Every convolution with what follows it up to the next one, from the picture on."""
+        starts = [i for i, module in enumerate(self.features) if isinstance(module, nn.Conv2d)]
+        return [self.features[a:b] for a, b in zip(starts, [*starts[1:], len(self.features)], strict=True)]
+
+    def train(self, mode: bool = True) -> Vgg:
+        super().train(mode)
+        for layer in self.frozen:
+            layer.eval()
+        return self
 
     def decode(self, codes: Tensor) -> Tensor:
         """(n, dim) -> (n, 3, size, size), around [0, 1]."""

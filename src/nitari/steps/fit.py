@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -20,6 +21,7 @@ from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.errors import ConfigError
 from nitari.extractor import postprocess
 from nitari.model import create
 from nitari.model.augment import Augment
@@ -113,7 +115,7 @@ def fit(
             packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
         )
         source.fit = recipe.data.fit
-        source.targets = taught(collection, catalog, rows, source.train, recipe)
+        source.beside = beside(collection, catalog, rows, source.train, recipe)
         module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
         out = folder / "out"
         shutil.rmtree(out, ignore_errors=True)
@@ -159,6 +161,27 @@ def seeded(recipe: Recipe) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         return create(recipe.model)
+
+
+def beside(
+    collection: Collection, catalog: Catalog, rows: np.ndarray, train: np.ndarray, recipe: Recipe
+) -> dict[str, np.ndarray]:
+    """What the objective learns from besides pictures, by its name in a ``Batch``, one row each of ``rows``."""
+    found = {}
+    targets = taught(collection, catalog, rows, train, recipe)
+    if targets is not None:
+        found["targets"] = targets
+    for column in getattr(create(recipe.objective), "columns", {}):
+        found["labels"] = classes(catalog, column)[rows]
+    return found
+
+
+def classes(catalog: Catalog, column: str) -> np.ndarray:
+    """(n_ready,) int64 class of each picture by its value in ``column``; -1 without one."""
+    values = catalog.ready(column)
+    if pa.types.is_nested(values.type):
+        raise ConfigError(f"The column '{column}' holds {values.type}. Name one with one value a picture")
+    return np.asarray(pd.factorize(values.to_pandas())[0], np.int64)
 
 
 def taught(
@@ -214,6 +237,8 @@ def run(
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed + 1)
         objective = create(recipe.objective)
+        for term in getattr(objective, "columns", {}).values():
+            term.classes = int(source.beside["labels"][source.train].max(initial=-1)) + 1
         objective.prepare(network)
     module = Training(network, objective, recipe.augment, settings, recipe.seed)
     journal = Journal(folder, progress=progress, log=log)

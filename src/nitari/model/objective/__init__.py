@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class Batch:
     """``views``: differently augmented pictures, each (n, 3, size, size) in [0, 1]; ``codes``: their (n, dim) codes;
-    ``pictures``: the same ones unchanged; ``targets``: a teacher's (n, dims) vectors of them, where there is one.
+    ``pictures``: the same ones unchanged; ``targets``: a teacher's (n, dims) vectors of them, where there is one;
+    ``labels``: (n,) int64 classes, -1 unknown; ``generator``: on the processor, for what an objective draws.
     """
 
     network: nn.Module
@@ -21,6 +23,8 @@ class Batch:
     codes: tuple[Tensor, ...]
     pictures: Tensor
     targets: Tensor | None = None
+    labels: Tensor | None = None
+    generator: torch.Generator | None = None
 
 
 class Objective(Protocol):

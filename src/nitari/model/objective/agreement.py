@@ -24,11 +24,7 @@ class Agreement(nn.Module):
         self.project: nn.Module = nn.Identity()
 
     def prepare(self, network: nn.Module) -> None:
-        dim = int(network.dim)  # type: ignore[arg-type]
-        if self.hidden:
-            self.project = nn.Sequential(nn.Linear(dim, self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.width))
-        else:
-            self.project = nn.Linear(dim, self.width)
+        self.project = projection(network, self.hidden, self.width)
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         one, two = (functional.normalize(self.project(codes).float(), dim=1) for codes in batch.codes[:2])
@@ -40,3 +36,11 @@ class Agreement(nn.Module):
         partner = torch.arange(2 * n, device=both.device).roll(n)
         loss = functional.cross_entropy(logits, partner)
         return loss, {"agreement_accuracy": (logits.argmax(1) == partner).float().mean()}
+
+
+def projection(network: nn.Module, hidden: int, width: int) -> nn.Module:
+    """From the network's code to ``width`` numbers, through ``hidden`` ones where that is not 0."""
+    dim = int(network.dim)  # type: ignore[arg-type]
+    if not hidden:
+        return nn.Linear(dim, width)
+    return nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, width))

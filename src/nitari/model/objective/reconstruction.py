@@ -20,14 +20,19 @@ class Reconstruction(nn.Module):
         self.views = views
 
     def prepare(self, network: nn.Module) -> None:
-        if getattr(network, "decoder", None) is None:
-            raise ConfigError(
-                f"The objective 'reconstruction' needs a decoder, and this {type(network).__name__} has none. "
-                "Give it one with model.decoder=64, or leave reconstruction out with objective=contrast"
-            )
+        needs_decoder(network, "reconstruction")
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         pictures = torch.cat(batch.views[: self.views]).float()
         decoded = batch.network.decode(torch.cat(batch.codes[: self.views]))  # type: ignore[operator]
         error = (decoded.float() - pictures).square().mean()
         return error / pictures.var().clamp_min(1e-3), {}
+
+
+def needs_decoder(network: nn.Module, objective: str) -> None:
+    """Raises ConfigError where there is none."""
+    if getattr(network, "decoder", None) is None:
+        raise ConfigError(
+            f"The objective '{objective}' needs a decoder, and this {type(network).__name__} has none. "
+            f"Give it one with model.decoder=64, or leave {objective} out, as objective=contrast does"
+        )

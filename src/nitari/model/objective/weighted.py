@@ -32,6 +32,14 @@ class Weighted(nn.Module):
             raise ConfigError(f"Terms of the objective learn from {len(wanted)} spaces: {sorted(wanted)}. Name one")
         return cast("tuple[str, int]", wanted.pop()) if wanted else None
 
+    @property
+    def columns(self) -> dict[str, nn.Module]:
+        """The terms that learn from a column of the catalog, by its name; ConfigError where two columns are named."""
+        found = {str(term.column): term for term in self.terms.values() if hasattr(term, "column")}
+        if len(found) > 1:
+            raise ConfigError(f"Terms of the objective learn from {len(found)} columns: {sorted(found)}. Name one")
+        return found
+
     def prepare(self, network: nn.Module) -> None:
         for term in self.terms.values():
             cast(Objective, term).prepare(network)
@@ -40,6 +48,8 @@ class Weighted(nn.Module):
         total = batch.codes[0].new_zeros(())
         logs: dict[str, Tensor] = {}
         for name, term in self.terms.items():
+            if not self.weights[name]:
+                continue
             value, more = term(batch)
             total = total + self.weights[name] * value
             logs[name] = value.detach()
