@@ -1,7 +1,7 @@
 """How well recipes retrieve on the open picture sets, beside baselines, with several seeds; picks up where it was stopped.
 
     .venv/bin/python -m benchmarks.quality
-    .venv/bin/python -m benchmarks.quality steps=600 seeds=0,1,2 sets=clothing,grocery,emoji recipes=full,plain
+    .venv/bin/python -m benchmarks.quality steps=500 seeds=0,1,2 sets=clothing,grocery,emoji recipes=full,plain
 
 Clothing and grocery: the training split is the gallery, validation asks. Emoji: one vendor's pictures ask for the other's.
 Copies: held-out pictures, distorted in ten ways, look for their originals among all. Training sees no label. Every recipe
@@ -51,7 +51,7 @@ TAUGHT = "efficientnet_lite0"  # the teacher's space
 CODE = ["extractor.raw=true", "extractor.postprocess={center: true, pca: 128, whiten: 0.5}"]
 FIXED = ("pixels", "colour", "hog")
 METRICS = ("precision_at_1", "precision_at_10", "map_at_100")
-DEFAULTS = {"steps": "600", "seeds": "0", "sets": "clothing,grocery,emoji", "recipes": "full,plain"}
+DEFAULTS = {"steps": "500", "seeds": "0", "sets": "clothing,grocery,emoji", "recipes": "full,plain"}
 
 
 def main() -> None:
@@ -83,10 +83,13 @@ def measure(name: str, recipes: list[str], steps: int, seed: str) -> dict[str, A
         budget = [f"trainer.max_steps={steps}", "trainer.epochs=100000", "trainer.threads=1"]
         fitted = nitari("fit", name, f"seed={seed}", *RECIPES[recipe], *budget)
         seconds[recipe] = fitted["seconds"]
-        nitari("extract", name, "extractor=encoder", f"extractor.name={recipe}", "workers=1")
+        made = f"extractor.path={PLACE / name / 'encoders' / fitted['encoder']}"
+        nitari("extract", name, "extractor=encoder", made, f"extractor.name={recipe}", "workers=1")
         spaces.append(recipe)
         if recipe == "full":
-            nitari("extract", name, "extractor=encoder", "extractor.name=code", *CODE, f"seed={seed}", "workers=1")
+            nitari(
+                "extract", name, "extractor=encoder", made, "extractor.name=code", *CODE, f"seed={seed}", "workers=1"
+            )
             spaces.append("code")
     spaces += [*FIXED, *([TAUGHT] if taught and seed == "0" else [])]
     found = asked(name, seed, spaces, ASK[name])

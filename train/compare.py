@@ -17,7 +17,7 @@ from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.errors import ConfigError
 from nitari.extractor.encoder import EncoderExtractor
-from nitari.steps.extract import extract, own_space
+from nitari.steps.extract import extract
 
 from . import evaluate
 from .job import job
@@ -38,7 +38,7 @@ def embeddings(collection: Collection, which: str, cfg: DictConfig) -> Artifact:
         encoder = collection.open("encoder", which)
         return extract(
             collection,
-            EncoderExtractor(encoder.path, name=own_space(which)),
+            EncoderExtractor(encoder.path, name=f"encoder-{which[-6:]}"),
             threads=cfg.workers,
             seed=cfg.seed,
             progress=Progress(f"extract {which}"),

@@ -52,7 +52,7 @@ def make(collection: Collection, settings: Mapping[str, Any]) -> Extractor:
     """The extractor of a configuration; one that needs an encoder and names none gets the collection's newest."""
     settings = dict(settings)
     if settings.get("path", "") is None:
-        settings["path"] = str(collection.latest("encoder").path)
+        settings |= {"path": str(collection.latest("encoder").path), "follow": True}
     extractor: Extractor = instantiate(settings)
     return extractor
 

@@ -11,7 +11,7 @@ from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
-from nitari.evaluation import report
+from nitari.evaluation import report, sheets
 from nitari.evaluation.metrics import METRICS
 from nitari.evaluation.protocols import Settings, evaluate, results
 from nitari.images.distortions import DISTORTIONS
@@ -84,7 +84,8 @@ def test_tables_say_the_same_as_the_results(both: Artifact, painted: Collection)
 
 
 def test_plots_and_sheet_are_pictures(both: Artifact):
-    for name in ("plots/metrics.png", "plots/distortions.png", "plots/copy_recall.png", report.SHEET):
+    plots = [f"plots/{name}.png" for name in ("metrics", "distortions", "copy_recall", "recall", "cost")]
+    for name in [*plots, sheets.NEIGHBOURS, sheets.WORST, sheets.DISAGREEMENT, sheets.MAP]:
         with Image.open(both.file(name)) as picture:
             picture.load()
             assert min(picture.size) > 200, name
@@ -112,11 +113,11 @@ def test_without_labels_nothing_is_said_of_relevance(painted: Collection):
     assert report.QUERIES not in artifact.manifest.files
     assert "plots/metrics.png" not in artifact.manifest.files
     assert "mAP" not in report.table(found)
-    assert report.SHEET in artifact.manifest.files
+    assert sheets.NEIGHBOURS in artifact.manifest.files
 
 
 def test_without_copies_only_labels_count(painted: Collection):
-    settings = Settings(max_queries=0, throughput_items=0, sheet_queries=0, resamples=100)
+    settings = Settings(max_queries=0, throughput_items=0, sheet_queries=0, map_items=0, resamples=100)
     artifact = evaluate(
         painted,
         embeddings(painted, "colour"),
@@ -132,6 +133,7 @@ def test_without_copies_only_labels_count(painted: Collection):
     assert sorted(artifact.manifest.files) == [
         "classes.parquet",
         "plots/metrics.png",
+        "plots/recall.png",
         "queries.parquet",
         "results.json",
     ]
@@ -139,7 +141,7 @@ def test_without_copies_only_labels_count(painted: Collection):
 
 
 def test_the_same_seed_gives_the_same_figures(painted: Collection):
-    settings = Settings(max_queries=4, throughput_items=0, sheet_queries=0, resamples=50)
+    settings = Settings(max_queries=4, throughput_items=0, sheet_queries=0, map_items=0, resamples=50)
 
     def run(seed: int) -> dict[str, Any]:
         return results(evaluate(painted, embeddings(painted, "pixels"), labels="kind", settings=settings, seed=seed))

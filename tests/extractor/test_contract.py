@@ -23,7 +23,7 @@ def extractor(request: pytest.FixtureRequest) -> Extractor:
     if "weights" in values:  # small pictures are enough for the contract
         values["side"] = 32
         if values["weights"] == "???":
-            values |= {"model": "resnet18", "weights": str(request.getfixturevalue("resnet"))}
+            values |= {"model": "resnet18", "layer": None, "weights": str(request.getfixturevalue("resnet"))}
         else:
             pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra 'pretrained'")
     return create(values)

@@ -47,4 +47,11 @@ def create(spec: Mapping[str, Any], encoders: Path | None = None) -> Extractor:
                 f"This extractor needs the encoder '{values['encoder']}': say which folder holds encoders"
             )
         values["path"] = encoders / str(values.pop("encoder"))
-    return cast(Extractor, resolve(str(values.pop("_target_", "")), "extractor")(**values))
+    target = str(values.pop("_target_", ""))
+    kind = resolve(target, "extractor")
+    try:
+        return cast(Extractor, kind(**values))
+    except TypeError as error:
+        raise ConfigError(
+            f"'{target}' does not take these settings: {error}. Another version of nitari may have"
+        ) from None

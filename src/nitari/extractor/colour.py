@@ -70,7 +70,7 @@ class ColourExtractor:
             sums = cells.reshape(len(images), grid, wide, grid, wide, TOTAL).sum((2, 4))
             roots = np.sqrt(sums)
             roots = roots + roots[:, :, ::-1] if self.mirror else roots
-            parts.append(unit(roots.reshape(len(images), -1)))
+            parts.append(unit(roots.reshape(len(images), grid * grid * TOTAL)))
         return unit(np.concatenate(parts, axis=1))
 
     def _cells(self, pictures: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ class EncoderExtractor:
     """``path`` is a published encoder's directory; every file is checked before it is loaded.
 
     ``mirror`` averages each code with that of the mirrored picture; None does as the encoder was fitted. ``raw`` leaves
-    out the encoder's own post-processing and its companions, so that another one may be fitted. ``runtime`` is one of
+    out the encoder's own post-processing and its companions, so that another one may be fitted. ``follow``: a space made
+    by this extractor is renewed with the collection's newest encoder, rather than with this one. ``runtime`` is one of
     ``RUNTIMES``: bfloat16 is quicker on processors that compute in it (cosine to float32 above .9999), and ``auto`` takes
     torch where it finds a GPU.
     """
@@ -46,6 +47,7 @@ class EncoderExtractor:
         *,
         mirror: bool | None = None,
         raw: bool = False,
+        follow: bool = False,
         dtype: str = "float32",
         runtime: str = "onnx",
         threads: int = 1,
@@ -60,6 +62,7 @@ class EncoderExtractor:
         info = self.artifact.manifest.info
         self.name = name
         self.raw = raw
+        self.follow = follow
         self.runtime = runtime
         self.threads = threads
         self.batch = batch
@@ -76,7 +79,9 @@ class EncoderExtractor:
         self._beside = [] if raw else self._companions()
         self._fused = None if raw else self._postprocess(FUSED)
         self.side = max([self.canvas, *(companion.extractor.side for companion in self._beside)])
-        self.space = Space(name, "cosine", int(info["dim"] if raw else info["out_dim"]), cast(DType, dtype))
+        dim = int(info["dim"]) if self._after is None else self._after.dim
+        dim += sum(companion.dim for companion in self._beside)
+        self.space = Space(name, "cosine", dim if self._fused is None else self._fused.dim, cast(DType, dtype))
         self._run = self._load()
 
     @property
@@ -88,6 +93,7 @@ class EncoderExtractor:
             "name": self.name,
             "mirror": self.mirror,
             "raw": self.raw,
+            "follow": self.follow,
             "dtype": self.space.dtype,
         }
 
@@ -111,7 +117,7 @@ class EncoderExtractor:
         return PostProcess.load(self.artifact.file(name)) if name in self.artifact.manifest.files else None
 
     def _companions(self) -> list[Companion]:
-        notes = self.artifact.manifest.info["beside"]
+        notes = self.artifact.manifest.info.get("beside", {})
         return [
             Companion.load(name, note, self.artifact.file(file_of(name)) if note["postprocess"] else None)
             for name, note in notes.items()

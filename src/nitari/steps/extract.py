@@ -88,8 +88,7 @@ def extract(
 def renew(collection: Collection, space: str, otherwise: Callable[[], Extractor], **how: Any) -> Artifact:
     """Up-to-date embeddings of ``space``, made as its newest ones were; by the extractor of ``otherwise`` at first.
 
-    A space made by an encoder is renewed by the newest encoder, but one that has that encoder's name by the same.
-    ``how`` is passed to ``extract``.
+    A space that follows the encoder is renewed by the newest one. ``how`` is passed to ``extract``.
     """
     newest = collection.find("embeddings", space)
     if newest is None:
@@ -98,15 +97,15 @@ def renew(collection: Collection, space: str, otherwise: Callable[[], Extractor]
     spec = dict(identity["extractor"])
     if identity["encoder"] is not None:
         del spec["encoder"]
-        made_by = identity["encoder"]["id"]
-        own = space == own_space(made_by)
-        spec["path"] = (collection.open("encoder", made_by) if own else collection.latest("encoder")).path
-    return extract(collection, create(spec), postprocess=identity["postprocess"], dtype=identity["dtype"], **how)
-
-
-def own_space(encoder: str) -> str:
-    """The name of a space for one encoder alone, by its id."""
-    return f"encoder-{encoder[-6:]}"
+        follows = spec.get("follow", True)
+        same = collection.latest("encoder") if follows else collection.open("encoder", identity["encoder"]["id"])
+        spec["path"] = same.path
+    try:
+        extractor = create(spec)
+    except ConfigError as error:
+        log.warning("Space '%s' is extracted anew, as its settings cannot be used any more: %s", space, error)
+        return extract(collection, otherwise(), **how)
+    return extract(collection, extractor, postprocess=identity["postprocess"], dtype=identity["dtype"], **how)
 
 
 @dataclass

@@ -72,7 +72,8 @@ def stale(collection: Collection) -> list[Stale]:
     for space in spaces:
         embeddings = collection.latest("embeddings", space)
         reason = _older(embeddings, "catalog", catalog)
-        if "encoder" in embeddings.manifest.parents and encoder is not None:
+        follows = embeddings.manifest.info["extractor"].get("follow", True)
+        if "encoder" in embeddings.manifest.parents and encoder is not None and follows:
             reason = reason or _older(embeddings, "encoder", encoder)
         if reason:
             overtaken.add(space)
