@@ -16,7 +16,8 @@ SMALL = {
     "fit": ["trainer.epochs=1", "trainer.batch=8"],
     "evaluate": ["protocol.max_queries=4", "protocol.throughput_items=8", "protocol.resamples=50"],
 }
-SMALL["pipeline"] = SMALL["fit"] + SMALL["evaluate"]
+SMALL["compare"] = SMALL["evaluate"]
+SMALL["pipeline"] = SMALL["sweep"] = SMALL["fit"] + SMALL["evaluate"]
 
 
 def commands() -> list[str]:

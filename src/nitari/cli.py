@@ -112,6 +112,8 @@ def _group(conf: Path, group: str, choice: str) -> list[str]:
     """A group: its choices, and the settings of the one that is composed."""
     choices = ", ".join(sorted(path.stem for path in (conf / group).glob("*.yaml")))
     lines = [f"{group}: {choice}".ljust(46) + f" # one of: {choices}"]
+    if group == "experiment":  # what it sets is shown where it belongs
+        return lines
     for line in (conf / group / f"{choice}.yaml").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith(("_target_", "# @package", "defaults:", "  - ")):
             key, mark, comment = line.partition("#")
