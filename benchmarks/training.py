@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import tempfile
 import time
@@ -26,13 +27,14 @@ from safetensors.torch import save_file
 
 from nitari import conf
 from nitari.artifact import publish
-from nitari.extractor.encoder import ONNX, WEIGHTS, OnnxRuntime
+from nitari.extractor.encoder import ONNX, WEIGHTS, OnnxRuntime, average
 from nitari.model import create
 from nitari.model.augment import Augment
 from nitari.model.canvas import canvas
 from nitari.model.data import Batches, Data, Packed
 from nitari.model.export import export
 from nitari.model.module import Training
+from nitari.model.quantise import quantise
 from nitari.model.runtime import TorchRuntime
 from nitari.model.trainer import Settings, bf16_helps
 from nitari.steps.fit import Recipe, run, seeded
@@ -50,7 +52,7 @@ def main() -> None:
         path = packed(folder)
         recipe = Recipe(
             choice("model/autoencoder"),
-            choice("objective/agree"),
+            choice("objective/full"),
             Augment(**arguments("augment/full")),
             Data(),
             Settings(epochs=1, max_steps=STEPS, threads=threads),
@@ -140,12 +142,24 @@ def runtimes(folder: Path, path: Path, recipe: Recipe) -> dict[str, float]:
     export(network, work / ONNX)
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, work / WEIGHTS)
     artifact = publish(work, folder / "encoders", "encoder", info={"model": dict(recipe.model)})
-    batch = np.ascontiguousarray(np.load(path, mmap_mode="r")[:64])
+    pictures = np.load(path, mmap_mode="r")
+    batch = np.ascontiguousarray(pictures[:64])
+    small = folder / "small.onnx"
+    shutil.copy(artifact.file(ONNX, full=True), small)
+    quantise(small, pictures[:512])
+    tiny, quarter = folder / "tiny.onnx", np.ascontiguousarray(pictures[:, ::2, ::2])
+    export(create({**recipe.model, "size": 32}), tiny)
+    quantise(tiny, quarter[:512])
     with one_thread():
+        eight = OnnxRuntime(small, 1)
+        half = OnnxRuntime(tiny, 1)
         runs: dict[str, Callable[[np.ndarray], Any]] = {
             "ONNX Runtime": OnnxRuntime(artifact.file(ONNX, full=True), 1),
             "torch, channels last": TorchRuntime(artifact, "cpu"),
             "torch, channels last, bf16": TorchRuntime(artifact, "cpu", bf16=True),
+            "ONNX Runtime, 8 bits": eight,
+            "ONNX Runtime, 8 bits, mirrored": lambda x: average(eight, x, mirror=True),
+            "ONNX Runtime, 8 bits, 32 px": lambda x: half(quarter[: len(x)]),
         }
         times: dict[str, list[float]] = {name: [] for name in runs}
         for _ in range(20):

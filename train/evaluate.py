@@ -31,7 +31,7 @@ from .job import job, plain
 from .progress import Progress
 from .tracking import start_run
 
-BASELINES = ("pixels", "colour", "random")
+BASELINES = ("pixels", "colour", "hog", "random")
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:

@@ -20,13 +20,14 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, NitariError
 from nitari.extractor import create
+from nitari.extractor.encoder import EncoderExtractor
 from nitari.extractor.hog import HogExtractor
 from nitari.model.augment import Augment
 from nitari.model.data import Data
 from nitari.model.trainer import Settings
 from nitari.steps import fit as step
 from nitari.steps.encoder import Encode
-from nitari.steps.extract import extract
+from nitari.steps.extract import extract, renew
 from nitari.steps.fit import Fitted, Recipe, finished, fit
 from nitari.steps.holdout import training_mask
 
@@ -264,6 +265,30 @@ def found(monkeypatch: pytest.MonkeyPatch, name: str, values: list[float]) -> No
         end(self, trainer, module)
 
     monkeypatch.setattr(step.Journal, "on_train_epoch_end", told)
+
+
+def test_a_space_follows_the_newest_encoder_or_stays_with_its_own(collection: Collection):
+    first = fit(collection, change(epochs=1, max_steps=2)).artifact
+    extract(collection, EncoderExtractor(first.path, follow=True), threads=1)
+    extract(collection, EncoderExtractor(first.path, name="first"), threads=1)
+    second = fit(collection, change(epochs=1, max_steps=3)).artifact
+    followed, stayed = (renew(collection, name, lambda: pytest.fail("there is one")) for name in ("encoder", "first"))
+    assert followed.manifest.parents["encoder"]["id"] == second.id
+    assert stayed.manifest.parents["encoder"]["id"] == first.id
+
+
+def test_learning_from_a_column(collection: Collection):
+    pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'labels'")
+    objective = {
+        "_target_": "nitari.model.objective.weighted.Weighted",
+        "terms": {"labels": {"_target_": "nitari.model.objective.labels.Labels", "column": "kind", "width": 4}},
+        "weights": {"labels": 1.0},
+    }
+    made = fit(collection, change(objective=objective, epochs=1))
+    assert made.history[-1]["train_labels"] > 0
+    objective["terms"]["labels"]["column"] = "status"  # all are ready: one value, nothing to learn
+    with pytest.raises(ConfigError, match="'status' has 1 different values"):
+        fit(collection, change(objective=objective, epochs=1))
 
 
 def test_vgg_trains_and_exports(collection: Collection):

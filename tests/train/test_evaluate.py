@@ -64,7 +64,7 @@ def test_extract_needs_an_encoder_to_extract_with(root: Path):
 
 def test_baselines_are_extracted_when_they_are_missing(root: Path, capfd: pytest.CaptureFixture[str]):
     result = run(evaluate, root, "labels=kind", *SMALL)
-    assert list(result["spaces"]) == ["pixels", "colour", "random"]
+    assert list(result["spaces"]) == ["pixels", "colour", "hog", "random"]
     collection = Collection(root, "shoes")
     assert {"pixels", "colour", "random"} <= set(collection.spaces())
     assert collection.latest("evaluation").id == result["evaluation"]
