@@ -43,10 +43,9 @@ def embeddings(collection: Collection, which: str, cfg: DictConfig) -> Artifact:
             seed=cfg.seed,
             progress=Progress(f"extract {which}"),
         )
-    try:
-        return evaluate.renewed(collection, which, cfg)
-    except ConfigError:
-        raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}") from None
+    if which not in collection.spaces() and which not in evaluate.choices():
+        raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}")
+    return evaluate.renewed(collection, which, cfg)
 
 
 def _known(collection: Collection) -> str:

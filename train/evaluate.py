@@ -31,6 +31,7 @@ from .job import job, plain
 from .progress import Progress
 from .tracking import start_run
 
+_EXTRACTORS = files("nitari.conf") / "extractor"
 BASELINES = ("pixels", "colour", "hog", "random")
 
 
@@ -92,13 +93,21 @@ def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
 
 def _choice(name: str) -> dict[str, Any]:
     """The settings of conf/extractor/``name``.yaml."""
-    folder = files("nitari.conf") / "extractor"
-    known = sorted(path.name.removesuffix(".yaml") for path in folder.iterdir() if path.name.endswith(".yaml"))
-    if name not in known:
+    if name not in choices():
         raise ConfigError(
-            f"There is no space '{name}' yet, and no extractor of that name. Choose from: {', '.join(known)}"
+            f"There is no space '{name}' yet, and no extractor of that name. Choose from: {', '.join(choices())}"
         )
-    return dict(yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
+    values = dict(yaml.safe_load((_EXTRACTORS / f"{name}.yaml").read_text(encoding="utf-8")))
+    missing = [key for key, value in values.items() if value == "???"]
+    if missing:
+        given = " ".join(f"extractor.{key}=…" for key in missing)
+        raise ConfigError(f"There is no space '{name}' yet. Extract it first: nitari extract extractor={name} {given}")
+    return values
+
+
+def choices() -> list[str]:
+    """The names of conf/extractor's files."""
+    return sorted(path.name.removesuffix(".yaml") for path in _EXTRACTORS.iterdir() if path.name.endswith(".yaml"))
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:

@@ -46,10 +46,17 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "where": manifest.info["where"],
         "side": manifest.info["side"],
         "dim": manifest.info["out_dim"],
-        "metrics": fitted.history[-1] if fitted.history else {},
+        "metrics": kept(fitted),
         "mlflow_run": manifest.mlflow_run,
         "seconds": round(time.monotonic() - start, 2),
     }
+
+
+def kept(fitted: Fitted) -> dict[str, float]:
+    """The numbers of the epoch whose weights were published."""
+    epoch = (fitted.artifact.manifest.info.get("kept") or {}).get("epoch")
+    rows = [row for row in fitted.history if epoch is None or row["epoch"] == epoch]
+    return rows[-1] if rows else {}
 
 
 def recipe_of(cfg: DictConfig) -> Recipe:

@@ -26,7 +26,8 @@ def quote(words: Sequence[str], *, sweep: bool = False) -> list[str]:
             quoted.append(word)
             continue
         try:
-            plain = multirun or not parser.parse_override(word).is_sweep_override()
+            override = parser.parse_override(word)
+            plain = multirun or not override.is_sweep_override()
         except HydraException:
             plain = False
         if not plain:

@@ -24,11 +24,11 @@ from omegaconf import DictConfig
 
 from nitari.artifact import Artifact, publish
 from nitari.collection import Collection
-from nitari.errors import ConfigError
+from nitari.errors import ArtifactError, ConfigError
 from nitari.evaluation import report
 
 from . import compare, evaluate, fit
-from .job import finish, said
+from .job import finish, plain, said
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:
@@ -61,7 +61,8 @@ def run(cfg: DictConfig, words: Sequence[Sequence[str]]) -> dict[str, Any]:
     """``cfg`` is the first combination; what all have in common is taken from it."""
     collection = Collection.existing(cfg.root, cfg.collection)
     recipes = [composed(each) for each in words]
-    _one_process(recipes)
+    by = cfg.by or ("precision_at_10" if cfg.labels else "copy_recall_at_1")
+    _can_be_swept(cfg, recipes, by)
     different = _different(words)
     encoders, spaces = [], []
     for number, (recipe, settings) in enumerate(zip(recipes, different, strict=True), start=1):
@@ -70,9 +71,6 @@ def run(cfg: DictConfig, words: Sequence[Sequence[str]]) -> dict[str, Any]:
         spaces.append(compare.embeddings(collection, encoders[-1], recipe))
     found = evaluate.measured(cfg, collection, spaces, "sweep")
     names = [artifact.manifest.info["space"]["name"] for artifact in spaces]
-    by = cfg.by or ("precision_at_10" if cfg.labels else "copy_recall_at_1")
-    if by not in report.COLUMNS or any(found["spaces"][name][by] is None for name in names):
-        raise ConfigError(f"by is '{by}', which was not measured here. Choose one of: {', '.join(report.COLUMNS)}")
     rows = [
         {
             "settings": settings,
@@ -86,8 +84,15 @@ def run(cfg: DictConfig, words: Sequence[Sequence[str]]) -> dict[str, Any]:
     file.parent.mkdir(exist_ok=True)
     table.to_csv(file, index=False)
     best = str(table["encoder"].iloc[0])
-    promote(collection, collection.open("encoder", best))
-    return {"by": by, "table": table.to_dict("records"), "file": str(file), "best": best, "evaluation": found}
+    promoted = promote(collection, collection.open("encoder", best))
+    return {
+        "by": by,
+        "table": table.to_dict("records"),
+        "file": str(file),
+        "best": best,
+        "newest": promoted.id,
+        "evaluation": found,
+    }
 
 
 def promote(collection: Collection, encoder: Artifact) -> Artifact:
@@ -123,7 +128,7 @@ def show(result: Mapping[str, Any]) -> str:
     lines += [f"Differences below are against '{rows_of(result, first)}'."]
     lines += [line for line in report.notes(result["evaluation"])[1:] if " against " in line]
     return "\n".join(
-        [*lines, "", f"The newest encoder is now the best one, {result['best']}. The table: {result['file']}"]
+        [*lines, "", f"The best is now the newest encoder, {result['newest']}. The table: {result['file']}"]
     )
 
 
@@ -134,9 +139,13 @@ def rows_of(result: Mapping[str, Any], space: str) -> str:
 
 def _encoder(collection: Collection, cfg: DictConfig) -> str:
     """The id of this recipe's encoder, trained before or now."""
-    key = fit.recipe_of(cfg).key(collection)
+    recipe = fit.recipe_of(cfg)
     for known in reversed(collection.ids("encoder")):
-        if collection.open("encoder", known).manifest.info.get("recipe") == key:
+        try:
+            encoder = collection.open("encoder", known)
+        except ArtifactError:  # damaged, or of another version
+            continue
+        if encoder.manifest.info.get("recipe") == recipe.key(collection):
             return known
     return str(fit.run(cfg)["encoder"])
 
@@ -147,7 +156,15 @@ def _different(words: Sequence[Sequence[str]]) -> list[str]:
     return [" ".join(word for word in each if word not in common) for each in words]
 
 
-def _one_process(recipes: Sequence[DictConfig]) -> None:
+def _can_be_swept(cfg: DictConfig, recipes: Sequence[DictConfig], by: str) -> None:
+    measured = [*(["copy_recall_at_1"] if cfg.protocol.max_queries else [])]
+    measured += ["precision_at_1", "precision_at_10", "recall_at_10", "map_at_100"] if cfg.labels else []
+    if by not in measured:
+        raise ConfigError(f"by is '{by}', which is not measured here. Choose one of: {', '.join(measured) or 'none'}")
+    if len({str(plain([r.collection, r.root, r.labels, r.queries, r.gallery, r.protocol])) for r in recipes}) > 1:
+        raise ConfigError(
+            "A sweep is measured once, on one collection: give settings of fit several values, and no others"
+        )
     for recipe in recipes:
         if recipe.trainer.strategy != "auto" or recipe.trainer.devices != 1:
             raise ConfigError(

@@ -7,7 +7,7 @@ from PIL import Image
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.evaluation import disagreement
-from nitari.evaluation.neighbours import Shown
+from nitari.evaluation.neighbours import Shown, found_by
 from nitari.evaluation.subject import open_subject, same_picture
 from nitari.steps.pictures import Pictures
 
@@ -19,8 +19,9 @@ def test_a_space_shares_all_with_itself_and_little_with_chance(painted: Collecti
     )
     rows = np.arange(catalog.n_ready)
     shown = Shown(rows[:12], np.zeros(12), rows, same_picture(catalog), None)
-    np.testing.assert_array_equal(disagreement.overlap(colour, colour, shown), np.ones(12))
-    shared = disagreement.overlap(colour, chance, shown)
+    one, two = (found_by(subject, shown, shown.rows, 0)[0] for subject in (colour, chance))
+    np.testing.assert_array_equal(disagreement.overlap(one, one), np.ones(12))
+    shared = disagreement.overlap(one, two)
     assert shared.mean() == pytest.approx(10 / 46, abs=0.12)
     disagreement.write(tmp_path / "sheet.jpg", Pictures(painted, catalog), colour, chance, shown, shared, 3)
     with Image.open(tmp_path / "sheet.jpg") as sheet:

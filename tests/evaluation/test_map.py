@@ -27,3 +27,10 @@ def test_two_pictures_at_one_place_both_find_a_cell():
 def test_what_finds_no_cell_near_is_left_out():
     images = [np.full((9, 9, 3), 10, np.uint8)] * 4
     assert draw(images, np.zeros((4, 2)), side=CELL).size == (CELL, CELL)
+
+
+def test_vectors_that_are_all_alike_have_places_too():
+    for vectors in (np.ones((12, 4), np.float32), np.arange(12, dtype=np.float32)[:, None]):
+        found = places(vectors)
+        assert found.shape == (12, 2)
+        assert np.isfinite(found).all()

@@ -27,6 +27,7 @@ def test_codes_stay_all_but_the_same(exported: Path, squares: np.ndarray):
     assert exported.read_bytes() != before
     after = _codes(exported, [squares])
     assert after.shape == codes.shape
+    codes, after = codes - codes.mean(0), after - codes.mean(0)
     cosine = (codes * after).sum(1) / np.linalg.norm(codes, axis=1) / np.linalg.norm(after, axis=1)
     assert cosine.mean() == pytest.approx(agreement, abs=1e-5)
 
@@ -39,3 +40,13 @@ def test_an_encoder_that_would_suffer_stays_as_it_was(
     assert quantise.quantise(exported, squares) is None
     assert exported.read_bytes() == before
     assert "stays as it was" in caplog.text
+
+
+def test_a_network_that_cannot_be_quantised_stays_too(
+    tmp_path: Path, squares: np.ndarray, caplog: pytest.LogCaptureFixture
+):
+    path = tmp_path / "encoder.onnx"
+    path.write_bytes(b"this is no network")
+    assert quantise.quantise(path, squares) is None
+    assert path.read_bytes() == b"this is no network"
+    assert "was not brought to 8 bits" in caplog.text

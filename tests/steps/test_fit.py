@@ -30,6 +30,7 @@ from nitari.steps.encoder import Encode
 from nitari.steps.extract import extract, renew
 from nitari.steps.fit import Fitted, Recipe, finished, fit
 from nitari.steps.holdout import training_mask
+from nitari.steps.pictures import Pictures
 
 N = 60
 TINY = {
@@ -339,6 +340,24 @@ def test_code_and_companions_are_brought_to_fewer_numbers(collection: Collection
         encoders=collection.folder("encoder"),
     )
     assert extractor.extract([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 9)
+
+
+def test_fewer_numbers_tell_the_same(collection: Collection):
+    """Companions come in one order when they are fitted and when they are used."""
+    hog = {"_target_": "nitari.extractor.hog.HogExtractor", "size": 16, "cell": 4, "postprocess": {"pca": 4}}
+    colour = {"_target_": "nitari.extractor.colour.ColourExtractor", "grids": [1], "postprocess": {"pca": 5}}
+    how = {"postprocess": {"pca": 6}, "beside": {"hog": hog, "colour": colour}, "weights": {"hog": 0.9, "colour": 0.4}}
+    vectors = []
+    pictures = Pictures(collection, Catalog(collection.latest("catalog"))).read(range(N), 16)
+    for reduce in (None, 14):
+        made = fit(collection, dataclasses.replace(change(epochs=1), encode=Encode(**how, int8=False, reduce=reduce)))
+        extractor = EncoderExtractor(made.artifact.path)
+        vectors.append(extractor.extract(pictures))
+    whole, reduced = vectors
+    centred = whole - whole.mean(0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    assert reduced.shape == (N, 14)
+    assert np.corrcoef((centred @ centred.T).ravel(), (reduced @ reduced.T).ravel())[0, 1] > 0.98
 
 
 def test_what_cannot_be_a_companion_is_said(collection: Collection):

@@ -38,3 +38,13 @@ def test_choices_stay_choices_under_multirun():
 def test_any_text_with_a_filter_in_it_survives(text: str):
     word = f"where=a<{text}"
     assert value(quote([word])[0]) == word.removeprefix("where=")
+
+
+def test_a_sweep_keeps_its_choices_and_quotes_filters():
+    words = ["model.dim=64,128", "queries=split=validation", "where=price<50", "+experiment=plain,full"]
+    assert quote(words, sweep=True) == [
+        "model.dim=64,128",
+        "queries='split=validation'",
+        "where='price<50'",
+        "+experiment=plain,full",
+    ]

@@ -83,6 +83,7 @@ def test_a_sweep_ends_in_one_table_and_the_winner_is_the_newest(
     trained = {collection.open("encoder", each).manifest.info["recipe"]["model"]["dim"] for each in swept}
     assert trained == {6, 12}
     assert len(collection.ids("encoder")) <= 4, "recipes that were trained are not trained again"
+    assert collection.latest("encoder").id == result["newest"]
 
 
 def test_a_sweep_refuses_ddp_and_says_why(root: Path, capfd: pytest.CaptureFixture[str]):
@@ -90,6 +91,22 @@ def test_a_sweep_refuses_ddp_and_says_why(root: Path, capfd: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         main(words)
     assert "DDP would start the whole sweep once a device" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["model.dim=6,12", "by=speed"], "by is 'speed', which is not measured here. Choose one of: copy_recall_at_1"),
+        (["queries=width>1,width>2"], "give settings of fit several values"),
+        (["model.dim=6", "where=width>2"], "There is one combination only"),
+    ],
+)
+def test_what_cannot_be_swept_is_said_before_training(
+    words: list[str], said: str, root: Path, capfd: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        main(["sweep", "collection=shoes", f"root={root}", *words, *SMALL])
+    assert said in capfd.readouterr().err
 
 
 def test_two_encoders_are_compared_on_the_same_queries(root: Path, swept: list[str], capfd: pytest.CaptureFixture[str]):

@@ -12,9 +12,8 @@ from nitari.images.sheet import contact_sheet
 from nitari.steps.pictures import Pictures
 
 
-def overlap(a: Subject, b: Subject, shown: Shown, seed: int = 0) -> np.ndarray:
-    """(q,) share of the ``ACROSS`` nearest that two spaces have in common, for each query of ``shown``."""
-    one, two = (found_by(subject, shown, shown.rows, seed)[0] for subject in (a, b))
+def overlap(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """(q, k) rows that two spaces find, -1 where there are none -> (q,) the share they have in common."""
     common = (one[:, :, None] == two[:, None, :]) & (one >= 0)[:, :, None]
     return common.any(axis=2).sum(axis=1) / np.maximum((one >= 0).sum(axis=1), 1)
 

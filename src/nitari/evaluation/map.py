@@ -23,9 +23,13 @@ def places(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
 
     vectors = np.asarray(vectors, np.float32)
     perplexity = min(30.0, (len(vectors) - 1) / 3)
+    # From their principal components, which vectors all alike do not have: its division by zero ends the process.
+    flat = vectors.shape[1] < 2 or (np.ptp(vectors, axis=0) > 1e-6).sum() < 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about defaults of its own that will change
-        found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, metric="euclidean").fit_transform(vectors)
+        found = TSNE(
+            2, perplexity=perplexity, init="random" if flat else "pca", random_state=seed, metric="euclidean"
+        ).fit_transform(vectors)
     low, high = np.percentile(found, [0.5, 99.5], axis=0)
     return np.clip((found - low) / np.maximum(high - low, 1e-9), 0, 1)
 

@@ -45,7 +45,10 @@ def overlaps(subjects: Sequence[Subject], what: Shown, seed: int) -> tuple[Shown
     """The queries looked at, and what share of neighbours each other space has in common with the first."""
     at = sample(np.arange(len(what.rows)), COMPARED, seed)
     some = replace(what, rows=what.rows[at], scores=what.scores[at])
-    return some, {other.name: disagreement.overlap(subjects[0], other, some, seed) for other in subjects[1:]}
+    found = [neighbours.found_by(subject, some, some.rows, seed)[0] for subject in subjects if len(subjects) > 1]
+    return some, {
+        other.name: disagreement.overlap(found[0], rows) for other, rows in zip(subjects[1:], found[1:], strict=True)
+    }
 
 
 def write(

@@ -66,7 +66,7 @@ def wanted(specs: Mapping[str, Mapping[str, Any]], weights: Mapping[str, float])
             f"encode.beside has {sorted(specs)} and encode.weights {sorted(weights)}. Give each one a weight"
         )
     found = {}
-    for name, spec in specs.items():
+    for name, spec in sorted(specs.items()):  # as manifests have them: what reduces the space depends on their order
         weight = float(weights[name])
         if weight < 0:
             raise ConfigError(f"encode.weights.{name} is {weight}. Give a weight from 0 on; the code has 1")

@@ -36,8 +36,8 @@ class EncoderExtractor:
     ``mirror`` averages each code with that of the mirrored picture; None does as the encoder was fitted. ``raw`` leaves
     out the encoder's own post-processing and its companions, so that another one may be fitted. ``follow``: a space made
     by this extractor is renewed with the collection's newest encoder, rather than with this one. ``runtime`` is one of
-    ``RUNTIMES``: bfloat16 is quicker on processors that compute in it (cosine to float32 above .9999), and ``auto`` takes
-    torch where it finds a GPU.
+    ``RUNTIMES``: torch computes in floating point what the ONNX file may have in 8 bits (``int8_cosine`` in the manifest says
+    how far they agree), bfloat16 is quicker on processors that have it, and ``auto`` takes torch where it finds a GPU.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class EncoderExtractor:
         self.postprocess = postprocess
         self.fit = str(info["fit"])
         self.canvas = int(info["side"])
+        self.asked_mirror = mirror
         self.mirror = bool(info["mirror"]) if mirror is None else mirror
         if self.mirror != bool(info["mirror"]) and not raw and POSTPROCESS in self.artifact.manifest.files:
             raise ConfigError(
@@ -91,7 +92,7 @@ class EncoderExtractor:
             "_target_": "nitari.extractor.encoder.EncoderExtractor",
             "encoder": self.artifact.id,
             "name": self.name,
-            "mirror": self.mirror,
+            "mirror": self.asked_mirror,
             "raw": self.raw,
             "follow": self.follow,
             "dtype": self.space.dtype,
@@ -120,7 +121,7 @@ class EncoderExtractor:
         notes = self.artifact.manifest.info.get("beside", {})
         return [
             Companion.load(name, note, self.artifact.file(file_of(name)) if note["postprocess"] else None)
-            for name, note in notes.items()
+            for name, note in sorted(notes.items())
         ]
 
     def _load(self) -> Runtime:

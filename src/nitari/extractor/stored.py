@@ -17,6 +17,13 @@ from nitari.space import DType, Space, unit
 POSTPROCESS = "postprocess.safetensors"
 
 
+def pinned(embeddings: Artifact) -> bool:
+    """Whether a space stays with the encoder that made it, to be compared: it is neither renewed with a newer one nor
+    served unless named.
+    """
+    return "encoder" in embeddings.manifest.parents and not embeddings.manifest.info["extractor"].get("follow", True)
+
+
 class Finished:
     """An extractor and what is done to its vectors afterwards: gives the final vectors of a space."""
 

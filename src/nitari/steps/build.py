@@ -11,6 +11,7 @@ from nitari.artifact import Artifact, publish
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.extractor.stored import pinned
 from nitari.index import create
 from nitari.index.tuning import tune
 from nitari.recommend.scoring import check_weights
@@ -67,13 +68,15 @@ def build(
 
 
 def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | None) -> dict[str, Embeddings]:
-    """The newest embeddings of each space, made from ``catalog``."""
-    names = collection.spaces() if spaces is None else list(dict.fromkeys(spaces))
+    """The newest embeddings of each space, made from ``catalog``; unless named, none that is pinned to an encoder."""
+    names = list(dict.fromkeys(collection.spaces() if spaces is None else spaces))
     fresh, left = {}, []
     for name in names:
         artifact = collection.latest("embeddings", name)
-        pinned = artifact.manifest.parents["catalog"]
-        if pinned["digest"] == catalog.manifest.digest:
+        if spaces is None and pinned(artifact):
+            continue
+        made_from = artifact.manifest.parents["catalog"]
+        if made_from["digest"] == catalog.manifest.digest:
             fresh[name] = Embeddings(artifact)
             if len(fresh[name].vectors) != catalog.manifest.counts["ready"]:
                 raise DamagedArtifactError(
@@ -82,7 +85,7 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
                 )
             continue
         left.append(
-            f"Space '{name}' was extracted from catalog {pinned['id']}, the newest is {catalog.id}. "
+            f"Space '{name}' was extracted from catalog {made_from['id']}, the newest is {catalog.id}. "
             f"Run: {_renew(collection, name)}"
         )
     if left and (spaces is not None or not fresh):

@@ -23,7 +23,7 @@ from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.extractor import Extractor, create
 from nitari.extractor.encoder import EncoderExtractor
 from nitari.extractor.postprocess import PostProcess, fit
-from nitari.extractor.stored import POSTPROCESS, Finished
+from nitari.extractor.stored import POSTPROCESS, Finished, pinned
 from nitari.space import DType
 from nitari.steps import Progress, silent
 from nitari.steps.holdout import training_mask
@@ -97,14 +97,13 @@ def renew(collection: Collection, space: str, otherwise: Callable[[], Extractor]
     spec = dict(identity["extractor"])
     if identity["encoder"] is not None:
         del spec["encoder"]
-        follows = spec.get("follow", True)
-        same = collection.latest("encoder") if follows else collection.open("encoder", identity["encoder"]["id"])
+        same = collection.parent(newest, "encoder") if pinned(newest) else collection.latest("encoder")
         spec["path"] = same.path
     try:
         extractor = create(spec)
     except ConfigError as error:
         log.warning("Space '%s' is extracted anew, as its settings cannot be used any more: %s", space, error)
-        return extract(collection, otherwise(), **how)
+        return extract(collection, otherwise(), dtype=identity["dtype"], **how)
     return extract(collection, extractor, postprocess=identity["postprocess"], dtype=identity["dtype"], **how)
 
 
@@ -202,7 +201,7 @@ class _Task:
                 "extractor": self.extractor.spec,
                 "postprocess": fitted is not None,
                 "postprocess_digest": fitted.digest if fitted else None,
-                "mirror": bool(self.extractor.spec.get("mirror", False)),
+                "mirror": bool(getattr(self.extractor, "mirror", False)),
                 "identity": self.identity,
             },
         )

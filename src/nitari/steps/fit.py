@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import shutil
@@ -23,6 +24,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ConfigError
 from nitari.extractor import postprocess
+from nitari.extractor.companion import wanted
 from nitari.model import create
 from nitari.model.augment import Augment
 from nitari.model.data import Data, Packed, pack, passes
@@ -104,6 +106,7 @@ def fit(
         done = finished(collection, recipe)
         if done is not None:
             return done
+        wanted(recipe.encode.beside, recipe.encode.weights)  # what is wrong with it is said before hours of training
         catalog = Catalog(collection.latest("catalog"))
         folder = work(collection, recipe)
         mask = training_mask(catalog, recipe.where)
@@ -172,16 +175,18 @@ def beside(
     if targets is not None:
         found["targets"] = targets
     for column in getattr(create(recipe.objective), "columns", {}):
-        found["labels"] = classes(catalog, column)[rows]
+        found["labels"] = classes(catalog, column, rows, train)
     return found
 
 
-def classes(catalog: Catalog, column: str) -> np.ndarray:
-    """(n_ready,) int64 class of each picture by its value in ``column``; -1 without one."""
+def classes(catalog: Catalog, column: str, rows: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """(len(rows),) int64 class by the value in ``column``, of those that training pictures have; -1 for any other."""
     values = catalog.ready(column)
     if pa.types.is_nested(values.type):
         raise ConfigError(f"The column '{column}' holds {values.type}. Name one with one value a picture")
-    return np.asarray(pd.factorize(values.to_pandas())[0], np.int64)
+    codes = np.asarray(pd.factorize(values.to_pandas())[0], np.int64)[rows]
+    kinds = np.unique(codes[train][codes[train] >= 0])
+    return np.where(np.isin(codes, kinds), np.searchsorted(kinds, codes), -1)
 
 
 def taught(
@@ -237,8 +242,8 @@ def run(
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed + 1)
         objective = create(recipe.objective)
-        for term in getattr(objective, "columns", {}).values():
-            term.classes = int(source.beside["labels"][source.train].max(initial=-1)) + 1
+        for term in itertools.chain(*getattr(objective, "columns", {}).values()):
+            term.classes = int(source.beside["labels"].max(initial=-1)) + 1
         objective.prepare(network)
     module = Training(network, objective, recipe.augment, settings, recipe.seed)
     journal = Journal(folder, progress=progress, log=log)

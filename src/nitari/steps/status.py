@@ -7,6 +7,7 @@ from typing import Any
 
 from nitari.artifact import Artifact
 from nitari.collection import Collection
+from nitari.extractor.stored import pinned
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ def stale(collection: Collection) -> list[Stale]:
     for space in spaces:
         embeddings = collection.latest("embeddings", space)
         reason = _older(embeddings, "catalog", catalog)
-        follows = embeddings.manifest.info["extractor"].get("follow", True)
-        if "encoder" in embeddings.manifest.parents and encoder is not None and follows:
+        if "encoder" in embeddings.manifest.parents and encoder is not None and not pinned(embeddings):
             reason = reason or _older(embeddings, "encoder", encoder)
         if reason:
             overtaken.add(space)
-            found.append(Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}"))
+            if not pinned(embeddings):  # one of a certain encoder is only there to be looked at, and renewed when it is
+                found.append(
+                    Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}")
+                )
     release = collection.release() if collection.current else None
     if release is None and spaces:
         found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))

@@ -21,8 +21,9 @@ def prepared(path: Path, network: Any) -> Weighted:
     if "perceptual" in spec["terms"]:
         spec["terms"]["perceptual"] |= {"weights": None, "width": 1 / 16}
     objective: Weighted = create(spec)
-    for term in objective.columns.values():
-        term.classes = 3
+    for terms in objective.columns.values():
+        for term in terms:
+            term.classes = 3
     objective.prepare(network)
     return objective
 

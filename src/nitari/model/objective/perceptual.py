@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -30,13 +32,22 @@ class Perceptual(nn.Module):
     ) -> None:
         super().__init__()
         self.views = views
-        frozen = Vgg(32, depth=depth, batch_norm=batch_norm, weights=weights, width=width, decoder=0)
-        self._scale = (frozen.mean, frozen.deviation)
-        # In a list, so that it is neither trained nor saved with the module's state.
-        self._frozen = [frozen.features[: layer + 1].eval().requires_grad_(False)]
+        self._spec: dict[str, Any] = {
+            "depth": depth,
+            "batch_norm": batch_norm,
+            "weights": weights,
+            "width": width,
+            "decoder": 0,
+        }
+        self.layer = layer
+        self._frozen: list[nn.Module] = []  # in a list, so that it is neither trained nor saved with the module's state
+        self._scale: tuple[Tensor, Tensor]
 
     def prepare(self, network: nn.Module) -> None:
         needs_decoder(network, "perceptual")
+        frozen = Vgg(32, **self._spec)
+        self._scale = (frozen.mean, frozen.deviation)
+        self._frozen = [frozen.features[: self.layer + 1].eval().requires_grad_(False)]
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         pictures = torch.cat(batch.views[: self.views])

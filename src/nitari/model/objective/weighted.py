@@ -33,9 +33,12 @@ class Weighted(nn.Module):
         return cast("tuple[str, int]", wanted.pop()) if wanted else None
 
     @property
-    def columns(self) -> dict[str, nn.Module]:
+    def columns(self) -> dict[str, list[nn.Module]]:
         """The terms that learn from a column of the catalog, by its name; ConfigError where two columns are named."""
-        found = {str(term.column): term for term in self.terms.values() if hasattr(term, "column")}
+        found: dict[str, list[nn.Module]] = {}
+        for term in self.terms.values():
+            if hasattr(term, "column"):
+                found.setdefault(str(term.column), []).append(term)
         if len(found) > 1:
             raise ConfigError(f"Terms of the objective learn from {len(found)} columns: {sorted(found)}. Name one")
         return found
