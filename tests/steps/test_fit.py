@@ -360,6 +360,20 @@ def test_fewer_numbers_tell_the_same(collection: Collection):
     assert np.corrcoef((centred @ centred.T).ravel(), (reduced @ reduced.T).ravel())[0, 1] > 0.98
 
 
+def test_what_follows_the_network_may_change_without_training_anew(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+):
+    def fails(*arguments: Any) -> None:
+        raise NitariError("no room")
+
+    with monkeypatch.context() as patched, pytest.raises(NitariError, match="no room"):
+        patched.setattr(step, "write", fails)
+        fit(collection, change(epochs=1))
+    monkeypatch.setattr(step, "trainer", lambda *a, **k: pytest.fail("it was trained again"))
+    made = fit(collection, dataclasses.replace(change(epochs=1), encode=Encode(int8=False, postprocess=None)))
+    assert made.artifact.manifest.counts["steps"] == 7
+
+
 def test_what_cannot_be_a_companion_is_said(collection: Collection):
     colour = {"_target_": "nitari.extractor.colour.ColourExtractor"}
     for weights, said in (({}, "Give each one a weight"), ({"colour": -1.0}, r"encode\.weights\.colour is -1\.0")):

@@ -97,7 +97,7 @@ def test_a_sweep_refuses_ddp_and_says_why(root: Path, capfd: pytest.CaptureFixtu
     ("words", "said"),
     [
         (["model.dim=6,12", "by=speed"], "by is 'speed', which is not measured here. Choose one of: copy_recall_at_1"),
-        (["queries=width>1,width>2"], "give settings of fit several values"),
+        (["labels=kind,other"], "give settings of fit several values"),
         (["model.dim=6", "where=width>2"], "There is one combination only"),
     ],
 )

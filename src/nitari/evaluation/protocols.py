@@ -84,7 +84,7 @@ def evaluate(
         raise ConfigError("No space is to be evaluated. Name some, for example: spaces=[encoder,pixels]")
     pictures = Pictures(collection, catalog)
     groups = same_picture(catalog)
-    asked = choose(collection, catalog, queries, "queries")
+    asked = choose(collection, catalog, queries, "queries", subjects)
     among = choose(collection, catalog, gallery, "gallery") if gallery else np.arange(catalog.n_ready)
     copied = sample(asked, settings.max_queries, seed)
     task = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +18,8 @@ from nitari.errors import ArtifactError, ConfigError
 from nitari.extractor.stored import Finished, restore
 from nitari.space import Space
 from nitari.steps.holdout import training_mask
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,19 @@ def same_picture(catalog: Catalog) -> np.ndarray:
     return np.asarray(pd.factorize(catalog.ready("sha256").to_pandas())[0], np.int64)
 
 
-def choose(collection: Collection, catalog: Catalog, where: str | None, what: str) -> np.ndarray:
-    """Rows that ``where`` admits; without a filter, those that the newest encoder never saw, or all if there are none.
+def choose(
+    collection: Collection, catalog: Catalog, where: str | None, what: str, subjects: Sequence[Subject] = ()
+) -> np.ndarray:
+    """Rows that ``where`` admits; without a filter, those that neither the newest encoder nor one that made a subject ever
+    saw, or all if there are none, which is said.
 
     Raises ConfigError, naming the setting ``what``, where the filter admits nothing.
     """
     selection = catalog.select(where)
     if selection is None:
-        rows = np.flatnonzero(never_trained(collection, catalog))
+        rows = np.flatnonzero(never_trained(collection, catalog, subjects))
+        if not len(rows):
+            log.warning("Every picture trained one of the encoders: all of them are %s", what)
         return rows if len(rows) else np.arange(catalog.n_ready)
     if not len(selection.rows):
         raise ConfigError(
@@ -70,11 +79,22 @@ def choose(collection: Collection, catalog: Catalog, where: str | None, what: st
     return selection.rows
 
 
-def never_trained(collection: Collection, catalog: Catalog) -> np.ndarray:
-    """(n_ready,) bool: held out by the newest encoder, or ingested after it was trained; without one, to be held out."""
-    encoder = collection.find("encoder")
-    if encoder is None:
+def never_trained(collection: Collection, catalog: Catalog, subjects: Sequence[Subject] = ()) -> np.ndarray:
+    """(n_ready,) bool: held out by the newest encoder and those of ``subjects``, or ingested later; without any, to be held
+    out.
+    """
+    made = [s.embeddings.artifact for s in subjects if "encoder" in s.embeddings.artifact.manifest.parents]
+    encoders = {encoder.id: encoder for encoder in (collection.parent(artifact, "encoder") for artifact in made)}
+    newest = collection.find("encoder")
+    if newest is not None:
+        encoders[newest.id] = newest
+    if not encoders:
         return ~training_mask(catalog)
+    return np.logical_and.reduce([_unseen(collection, catalog, encoder) for encoder in encoders.values()])
+
+
+def _unseen(collection: Collection, catalog: Catalog, encoder: Artifact) -> np.ndarray:
+    """(n_ready,) bool: held out by ``encoder``, or ingested after it was trained."""
     ids = catalog.item_ids[: catalog.n_ready]
     held_out = pq.read_table(encoder.file("held_out.parquet")).column("item_id").to_numpy().astype("S16")
     mask = np.isin(ids, held_out)

@@ -76,8 +76,8 @@ class Fitted:
 
 
 def work(collection: Collection, recipe: Recipe) -> Path:
-    """Where this recipe's unfinished training lives."""
-    return collection.work("fit", recipe.key(collection))
+    """Where this recipe's unfinished training lives; what follows the network may change without training anew."""
+    return collection.work("fit", {name: value for name, value in recipe.key(collection).items() if name != "encode"})
 
 
 def finished(collection: Collection, recipe: Recipe) -> Fitted | None:
