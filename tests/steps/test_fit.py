@@ -332,7 +332,7 @@ def test_companions_share_the_space(collection: Collection):
 
 def test_code_and_companions_are_brought_to_fewer_numbers(collection: Collection):
     colour = {"_target_": "nitari.extractor.colour.ColourExtractor", "grids": [1]}
-    encode = Encode(postprocess={"pca": 6}, beside={"colour": colour}, weights={"colour": 0.5}, reduce=9)
+    encode = Encode(postprocess={"pca": 6}, beside={"colour": colour}, weights={"colour": 0.5}, reduce={"pca": 9})
     made = fit(collection, dataclasses.replace(change(epochs=1), encode=encode)).artifact
     assert made.manifest.info["out_dim"] == 9
     extractor = create(
@@ -349,7 +349,7 @@ def test_fewer_numbers_tell_the_same(collection: Collection):
     how = {"postprocess": {"pca": 6}, "beside": {"hog": hog, "colour": colour}, "weights": {"hog": 0.9, "colour": 0.4}}
     vectors = []
     pictures = Pictures(collection, Catalog(collection.latest("catalog"))).read(range(N), 16)
-    for reduce in (None, 14):
+    for reduce in (None, {"pca": 14}):
         made = fit(collection, dataclasses.replace(change(epochs=1), encode=Encode(**how, int8=False, reduce=reduce)))
         extractor = EncoderExtractor(made.artifact.path)
         vectors.append(extractor.extract(pictures))
@@ -358,6 +358,25 @@ def test_fewer_numbers_tell_the_same(collection: Collection):
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     assert reduced.shape == (N, 14)
     assert np.corrcoef((centred @ centred.T).ravel(), (reduced @ reduced.T).ravel())[0, 1] > 0.98
+
+
+def test_weights_of_an_encoder_that_was_trained_alike_are_taken(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+):
+    first = fit(collection, change(epochs=1))
+    other = fit(collection, change(epochs=1, seed=5)).artifact
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "trainer", lambda *a, **k: pytest.fail("it was trained again"))
+        again = fit(collection, dataclasses.replace(change(epochs=1), encode=Encode(int8=False, postprocess=None)))
+    assert again.artifact.manifest.info["weights_of"] == first.artifact.id != other.id
+    assert again.history == first.history
+    for name, value in weights(first.artifact).items():
+        np.testing.assert_array_equal(weights(again.artifact)[name], value)
+    for artifact in (first.artifact, again.artifact):
+        path = artifact.path / "weights.safetensors"
+        path.write_bytes(path.read_bytes()[:-1])
+    trained = fit(collection, dataclasses.replace(change(epochs=1), encode=Encode(int8=False, mirror=False)))
+    assert trained.artifact.manifest.info["weights_of"] is None
 
 
 def test_what_follows_the_network_may_change_without_training_anew(

@@ -34,7 +34,7 @@ class Encode:
     ``mirror`` averages each code with the mirrored picture's. ``postprocess`` are the arguments of ``extractor.postprocess.fit`` (None: nothing), fitted
     on at most ``max_items`` training pictures. ``beside`` are extractors' specifications by name, whose vectors share the
     space by their ``weights``, the code having 1 (``extractor.companion``); fitted on ``max_beside`` pictures, as is the
-    PCA that brings all of it together to ``reduce`` numbers (None: as they are).
+    post-processing that brings all of it together by the arguments ``reduce`` (None: as it is).
     """
 
     mirror: bool = True
@@ -44,7 +44,7 @@ class Encode:
     beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     max_beside: int = 20_000
-    reduce: int | None = 128
+    reduce: Mapping[str, Any] | None = field(default_factory=lambda: {"pca": 256})
 
 
 def write(
@@ -81,10 +81,10 @@ def write(
             other.after.save(out / other.file)
     dim = int(network.dim)  # type: ignore[arg-type]
     out_dim = (after.dim if after else dim) + sum(other.dim for other in beside)
-    if beside and how.reduce is not None and how.reduce < out_dim:
+    if beside and how.reduce is not None:
         positions = source.train[chosen]
         raw = codes(out / ONNX, source.pictures, positions, mirror=how.mirror, progress=progress, threads=threads)
-        fused = postprocess.fit(fuse(after(raw) if after else raw, vectors), pca=how.reduce)
+        fused = postprocess.fit(fuse(after(raw) if after else raw, vectors), **how.reduce)
         fused.save(out / FUSED)
         out_dim = fused.dim
     if getattr(network, "decoder", None) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,15 +17,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ConfigError
+from nitari.errors import ArtifactError, ConfigError
 from nitari.extractor import postprocess
 from nitari.extractor.companion import wanted
+from nitari.extractor.encoder import WEIGHTS
 from nitari.model import create
 from nitari.model.augment import Augment
 from nitari.model.data import Data, Packed, pack, passes
@@ -35,6 +38,8 @@ from nitari.steps import Progress, silent
 from nitari.steps.encoder import Encode, write
 from nitari.steps.holdout import training_mask, training_rule
 from nitari.steps.pictures import Pictures
+
+logger = logging.getLogger(__name__)
 
 HISTORY = "history.json"
 HELD_OUT = "held_out.parquet"
@@ -100,7 +105,8 @@ def fit(
 ) -> Fitted:
     """Train on the pictures that ``recipe.where`` chooses (see ``steps.holdout``) and publish an ``encoder``.
 
-    ``log`` gets each epoch's numbers. One process at a time fits a collection.
+    ``log`` gets each epoch's numbers. One process at a time fits a collection. Where an encoder is there that was trained
+    alike, and only what follows the network differs, its weights are taken.
     """
     with collection.lock("fit"):
         done = finished(collection, recipe)
@@ -113,20 +119,28 @@ def fit(
         train, held_out = recipe.data.choose(mask, recipe.seed)
         rows = np.union1d(train, held_out)
         network = seeded(recipe)
+        before = trained_alike(collection, recipe)
         packed = pack_rows(collection, catalog, rows, recipe, int(network.size), threads, progress("packing"))
         source = Packed(
             packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
         )
         source.fit = recipe.data.fit
-        source.beside = beside(collection, catalog, rows, source.train, recipe)
-        module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
+        if before is None:
+            source.beside = beside(collection, catalog, rows, source.train, recipe)
+            module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
+            network, history, kept, steps = module.network, journal.history, journal.kept, module.done
+        else:
+            network.load_state_dict(load_file(before.file(WEIGHTS)))
+            network.eval()
+            history = json.loads(before.file(HISTORY).read_text(encoding="utf-8"))
+            kept, steps = before.manifest.info["kept"], int(before.manifest.counts["steps"])
         out = folder / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         pictures = Pictures(collection, catalog)
         info = write(
             out,
-            module.network,
+            network,
             seeded(recipe),
             source,
             pictures,
@@ -136,7 +150,7 @@ def fit(
             progress("encoding"),
             threads,
         )
-        (out / HISTORY).write_text(json.dumps(journal.history), encoding="utf-8")
+        (out / HISTORY).write_text(json.dumps(history), encoding="utf-8")
         ids = catalog.item_ids[: catalog.n_ready][~mask].astype(str)
         pq.write_table(pa.table({"item_id": pa.array(ids, pa.string())}), out / HELD_OUT)
         artifact = publish(
@@ -144,19 +158,34 @@ def fit(
             collection.folder("encoder"),
             "encoder",
             parents={"catalog": catalog.artifact},
-            counts={"train": len(train), "held_out": int((~mask).sum()), "steps": module.done},
+            counts={"train": len(train), "held_out": int((~mask).sum()), "steps": steps},
             config=config,
             info={
                 **info,
                 "model": dict(recipe.model),
                 "where": training_rule(catalog, recipe.where),
                 "recipe": recipe.key(collection),
-                "kept": journal.kept,
+                "kept": kept,
+                "weights_of": before.id if before else None,
             },
             mlflow_run=mlflow_run,
         )
         collection.discard(folder)
-        return Fitted(artifact, journal.history)
+        return Fitted(artifact, history)
+
+
+def trained_alike(collection: Collection, recipe: Recipe) -> Artifact | None:
+    """An intact encoder of the collection whose recipe is this one, but for what follows the network."""
+    key = recipe.key(collection) | {"encode": None}
+    for known in reversed(collection.ids("encoder")):
+        try:
+            encoder = collection.open("encoder", known)
+            if encoder.manifest.info.get("recipe", {}) | {"encode": None} == key:
+                encoder.file(WEIGHTS, full=True)
+                return encoder
+        except ArtifactError as error:  # damaged, or of another version
+            logger.info("No weights are taken from encoder '%s': %s", known, error)
+    return None
 
 
 def seeded(recipe: Recipe) -> Any:
