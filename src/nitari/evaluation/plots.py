@@ -86,6 +86,8 @@ def label_curves(results: Mapping[str, Any]) -> Any:
             depths, [e["low"] for e in found], [e["high"] for e in found], color=line.get_color(), alpha=0.15
         )
     axes.set_xscale("log")
+    axes.set_xticks(depths, [str(k) for k in depths])
+    axes.minorticks_off()
     axes.set_xlabel("k")
     axes.set_title(f"{results['collection']}: share of a label's pictures among the first k")
     _finish(axes, top=None)
@@ -102,10 +104,14 @@ def cost(results: Mapping[str, Any]) -> Any:
     for space, measured in spaces.items():
         at = (measured["pictures_per_second"]["value"], measured[metric]["value"])
         axes.scatter(*at, s=20 + measured["bytes_per_picture"] / 10, alpha=0.7, label=space)
+    rates = [measured["pictures_per_second"]["value"] for measured in spaces.values()]
     axes.set_xscale("log")
+    axes.set_xlim(min(rates) / 2, max(rates) * 2)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter("")
     axes.set_xlabel("pictures a second on one core")
     axes.set_title(f"{results['collection']}: {metric.replace('_at_', '@').replace('_', ' ')}")
-    _finish(axes, top=None)
+    _finish(axes, top=1.15 * max(measured[metric]["value"] for measured in spaces.values()) + 0.01)
     return figure
 
 
