@@ -2,25 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from nitari import conf
 from nitari.errors import ConfigError
 from nitari.model import create
 from nitari.model.objective.agreement import Agreement
-
-OBJECTIVES = sorted(Path(str(conf.__file__)).parent.glob("objective/*.yaml"))
-
-
-@pytest.mark.parametrize("path", OBJECTIVES, ids=lambda path: path.stem)
-def test_every_objective_fits_the_autoencoder(path: Path, tiny: dict[str, Any]):
-    objective = create(yaml.safe_load(path.read_text(encoding="utf-8")))
-    objective.prepare(create(tiny))
-    assert objective.views >= 1
 
 
 def test_nested_specifications_are_built():

@@ -58,10 +58,14 @@ def quantise(path: Path, pictures: np.ndarray) -> float | None:
                 op_types_to_quantize=["Conv"],
             )
         except Exception as error:  # of many kinds, and none of them a reason to lose a training
-            log.warning("The encoder was not brought to 8 bits, and stays as it was: %s", error)
-            return None
+            failed: Exception | None = error
+        else:
+            failed = None
         finally:
             logging.getLogger().setLevel(level)
+        if failed is not None:
+            log.warning("The encoder was not brought to 8 bits, and stays as it was: %s", failed)
+            return None
         cosine = _agreement(path, small, batches)
         if not cosine >= AGREEMENT:
             log.warning(

@@ -48,6 +48,7 @@ def test_an_objective_gives_one_number_that_teaches_the_network(path: Path, tiny
     pictures = torch.rand(N, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     loss, logs = objective(batch(network, objective, pictures))
     assert loss.ndim == 0
+    assert objective.views >= 1
     assert torch.isfinite(loss)
     assert set(logs) >= set(objective.terms)
     assert all(not value.requires_grad for value in logs.values())
