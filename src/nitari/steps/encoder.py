@@ -68,23 +68,23 @@ def write(
     if how.int8:
         agreement = quantise(out / ONNX, source.pictures[source.train[_some(len(rows), CALIBRATION, seed)]])
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out / WEIGHTS)
+    chosen = _some(len(rows), how.max_items, seed)
+    raw = codes(
+        out / ONNX, source.pictures, source.train[chosen], mirror=how.mirror, progress=progress, threads=threads
+    )
     after = None
     if how.postprocess is not None:
-        chosen = source.train[_some(len(rows), how.max_items, seed)]
-        raw = codes(out / ONNX, source.pictures, chosen, mirror=how.mirror, progress=progress, threads=threads)
         after = postprocess.fit(raw, **how.postprocess)
         after.save(out / POSTPROCESS)
-    chosen = _some(len(rows), how.max_beside, seed)
-    beside, vectors = companions(pictures, rows[chosen], how, progress, threads)
+    some = _some(len(chosen), how.max_beside, seed)
+    beside, vectors = companions(pictures, rows[chosen[some]], how, progress, threads)
     for other in beside:
         if other.after is not None:
             other.after.save(out / other.file)
     dim = int(network.dim)  # type: ignore[arg-type]
     out_dim = (after.dim if after else dim) + sum(other.dim for other in beside)
     if beside and how.reduce is not None:
-        positions = source.train[chosen]
-        raw = codes(out / ONNX, source.pictures, positions, mirror=how.mirror, progress=progress, threads=threads)
-        fused = postprocess.fit(fuse(after(raw) if after else raw, vectors), **how.reduce)
+        fused = postprocess.fit(fuse(after(raw[some]) if after else raw[some], vectors), **how.reduce)
         fused.save(out / FUSED)
         out_dim = fused.dim
     if getattr(network, "decoder", None) is not None:

@@ -122,9 +122,13 @@ def fit(
         before = trained_alike(collection, recipe)
         packed = pack_rows(collection, catalog, rows, recipe, int(network.size), threads, progress("packing"))
         source = Packed(
-            packed, np.searchsorted(rows, train), np.searchsorted(rows, held_out), recipe.trainer.batch, recipe.seed
+            packed,
+            np.searchsorted(rows, train),
+            np.searchsorted(rows, held_out),
+            recipe.trainer.batch,
+            recipe.seed,
+            fit=recipe.data.fit,
         )
-        source.fit = recipe.data.fit
         if before is None:
             source.beside = beside(collection, catalog, rows, source.train, recipe)
             module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)

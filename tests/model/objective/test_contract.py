@@ -28,6 +28,17 @@ def prepared(path: Path, network: Any) -> Weighted:
     return objective
 
 
+def together(path: Path, tiny: dict[str, Any]) -> tuple[Any, Weighted, torch.Tensor]:
+    """A network, the objective prepared for it, and pictures."""
+    if path.stem == "labels":
+        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'labels'")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = create(tiny)
+        objective = prepared(path, network)
+    return network, objective, torch.rand(N, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
 def batch(network: Any, objective: Weighted, pictures: torch.Tensor) -> Batch:
     generator = torch.Generator().manual_seed(0)
     views = tuple((pictures + 0.05 * torch.randn(pictures.shape, generator=generator)).clamp(0, 1) for _ in range(2))
@@ -39,13 +50,7 @@ def batch(network: Any, objective: Weighted, pictures: torch.Tensor) -> Batch:
 
 @pytest.mark.parametrize("path", CHOICES, ids=lambda path: path.stem)
 def test_an_objective_gives_one_number_that_teaches_the_network(path: Path, tiny: dict[str, Any]):
-    if path.stem == "labels":
-        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'labels'")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = create(tiny)
-        objective = prepared(path, network)
-    pictures = torch.rand(N, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    network, objective, pictures = together(path, tiny)
     loss, logs = objective(batch(network, objective, pictures))
     assert loss.ndim == 0
     assert objective.views >= 1
@@ -58,13 +63,7 @@ def test_an_objective_gives_one_number_that_teaches_the_network(path: Path, tiny
 
 @pytest.mark.parametrize("path", CHOICES, ids=lambda path: path.stem)
 def test_a_few_steps_lower_it(path: Path, tiny: dict[str, Any]):
-    if path.stem == "labels":
-        pytest.importorskip("pytorch_metric_learning", reason="needs the extra 'labels'")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = create(tiny)
-        objective = prepared(path, network)
-    pictures = torch.rand(N, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    network, objective, pictures = together(path, tiny)
     optimizer = torch.optim.Adam([*network.parameters(), *objective.parameters()], lr=3e-3)
     losses = []
     for _ in range(25):
