@@ -37,7 +37,8 @@ from nitari.model.module import Training
 from nitari.model.quantise import quantise
 from nitari.model.runtime import TorchRuntime
 from nitari.model.trainer import Settings, bf16_helps
-from nitari.steps.fit import Recipe, run, seeded
+from nitari.steps.fit import run, seeded
+from nitari.steps.recipe import Recipe
 
 RESULTS = Path(__file__).parent / "results"
 PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clothing"

@@ -21,7 +21,8 @@ from omegaconf import DictConfig
 
 from nitari.collection import Collection
 from nitari.steps.encoder import RECONSTRUCTIONS, Encode
-from nitari.steps.fit import HISTORY, Fitted, Recipe, finished, fit, work
+from nitari.steps.fit import HISTORY, Fitted, finished, fit, work
+from nitari.steps.recipe import Recipe
 
 from .job import instantiate, job, plain
 from .progress import Progress, clock

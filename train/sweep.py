@@ -11,7 +11,6 @@ trained before are not trained again; a killed sweep goes on where it stopped. T
 from __future__ import annotations
 
 import itertools
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,10 +21,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from nitari.artifact import Artifact, publish
 from nitari.collection import Collection
-from nitari.errors import ArtifactError, ConfigError
+from nitari.errors import ConfigError
 from nitari.evaluation import report
+from nitari.steps.recipe import promote, trained
 
 from . import compare, evaluate, fit
 from .job import finish, plain, said
@@ -95,28 +94,6 @@ def run(cfg: DictConfig, words: Sequence[Sequence[str]]) -> dict[str, Any]:
     }
 
 
-def promote(collection: Collection, encoder: Artifact) -> Artifact:
-    """Publish ``encoder`` once more, so that it is the newest; as it is, if it already is."""
-    if collection.latest("encoder").id == encoder.id:
-        return encoder
-    encoder.verify()
-    manifest = encoder.manifest
-    work = collection.work("sweep", {"encoder": encoder.id})
-    for name in manifest.files:
-        (work / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(encoder.path / name, work / name)
-    return publish(
-        work,
-        collection.folder("encoder"),
-        "encoder",
-        parents={"catalog": collection.parent(encoder, "catalog")},
-        counts=manifest.counts,
-        config=manifest.config,
-        info=manifest.info,
-        mlflow_run=manifest.mlflow_run,
-    )
-
-
 def show(result: Mapping[str, Any]) -> str:
     rows = result["table"]
     metrics = [name for name in report.COLUMNS if name in rows[0]]
@@ -139,15 +116,8 @@ def rows_of(result: Mapping[str, Any], space: str) -> str:
 
 def _encoder(collection: Collection, cfg: DictConfig) -> str:
     """The id of this recipe's encoder, trained before or now."""
-    recipe = fit.recipe_of(cfg)
-    for known in reversed(collection.ids("encoder")):
-        try:
-            encoder = collection.open("encoder", known)
-        except ArtifactError:  # damaged, or of another version
-            continue
-        if encoder.manifest.info.get("recipe") == recipe.key(collection):
-            return known
-    return str(fit.run(cfg)["encoder"])
+    before = trained(collection, fit.recipe_of(cfg))
+    return before.id if before else str(fit.run(cfg)["encoder"])
 
 
 def _different(words: Sequence[Sequence[str]]) -> list[str]:

@@ -28,9 +28,10 @@ from nitari.model.trainer import Settings
 from nitari.steps import fit as step
 from nitari.steps.encoder import Encode
 from nitari.steps.extract import extract, renew
-from nitari.steps.fit import Fitted, Recipe, finished, fit
+from nitari.steps.fit import Fitted, finished, fit
 from nitari.steps.holdout import training_mask
 from nitari.steps.pictures import Pictures
+from nitari.steps.recipe import Recipe
 
 N = 60
 TINY = {

@@ -8,7 +8,7 @@ import logging
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,52 +24,25 @@ from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ArtifactError, ConfigError
+from nitari.errors import ConfigError
 from nitari.extractor import postprocess
 from nitari.extractor.companion import wanted
 from nitari.extractor.encoder import WEIGHTS
 from nitari.model import create
-from nitari.model.augment import Augment
-from nitari.model.data import Data, Packed, pack, passes
+from nitari.model.data import Packed, pack, passes
 from nitari.model.journal import Journal, Log
 from nitari.model.module import Training
-from nitari.model.trainer import Settings, interruptible, processor_threads, quiet, trainer
+from nitari.model.trainer import interruptible, processor_threads, quiet, trainer
 from nitari.steps import Progress, silent
-from nitari.steps.encoder import Encode, write
+from nitari.steps.encoder import write
 from nitari.steps.holdout import training_mask, training_rule
 from nitari.steps.pictures import Pictures
+from nitari.steps.recipe import Recipe, trained
 
 logger = logging.getLogger(__name__)
 
 HISTORY = "history.json"
 HELD_OUT = "held_out.parquet"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that decides an encoder. ``model`` and ``objective`` are specifications (``nitari.model.create``)."""
-
-    model: Mapping[str, Any]
-    objective: Mapping[str, Any]
-    augment: Augment
-    data: Data
-    trainer: Settings
-    encode: Encode = field(default_factory=Encode)
-    where: str | None = None
-    seed: int = 0
-
-    @property
-    def teacher(self) -> tuple[str, int] | None:
-        """The space that the objective learns from, and how many numbers of it."""
-        return getattr(create(self.objective), "teacher", None)
-
-    def key(self, collection: Collection) -> dict[str, Any]:
-        """JSON-ready; the same recipe on the same catalog goes on with the same unfinished work."""
-        catalog = collection.latest("catalog")
-        values = asdict(self) | {"trainer": self.trainer.budget(), "catalog": catalog.manifest.digest}
-        if self.teacher:
-            values["teacher"] = collection.latest("embeddings", self.teacher[0]).manifest.digest
-        return json.loads(json.dumps(values))
 
 
 @dataclass(frozen=True)
@@ -119,7 +92,7 @@ def fit(
         train, held_out = recipe.data.choose(mask, recipe.seed)
         rows = np.union1d(train, held_out)
         network = seeded(recipe)
-        before = trained_alike(collection, recipe)
+        before = trained(collection, recipe, alike=True)
         packed = pack_rows(collection, catalog, rows, recipe, int(network.size), threads, progress("packing"))
         source = Packed(
             packed,
@@ -176,20 +149,6 @@ def fit(
         )
         collection.discard(folder)
         return Fitted(artifact, history)
-
-
-def trained_alike(collection: Collection, recipe: Recipe) -> Artifact | None:
-    """An intact encoder of the collection whose recipe is this one, but for what follows the network."""
-    key = recipe.key(collection) | {"encode": None}
-    for known in reversed(collection.ids("encoder")):
-        try:
-            encoder = collection.open("encoder", known)
-            if encoder.manifest.info.get("recipe", {}) | {"encode": None} == key:
-                encoder.file(WEIGHTS, full=True)
-                return encoder
-        except ArtifactError as error:  # damaged, or of another version
-            logger.info("No weights are taken from encoder '%s': %s", known, error)
-    return None
 
 
 def seeded(recipe: Recipe) -> Any:
