@@ -28,7 +28,13 @@ ASK = {
     "clothing": ["labels=label", "queries=split=validation", "gallery=split=train"],
     "grocery": ["labels=label", "queries=split=val", "gallery=split=train"],
     "emoji": ["labels=label", "queries=vendor=noto", "gallery=vendor=twemoji"],
+    "pooled": [
+        "labels=label",
+        "queries=source=clothing and split=validation",
+        "gallery=source=clothing and split=train",
+    ],
 }
+SOURCES = {"pooled": ("clothing", "grocery", "emoji")}  # of a collection that has several
 # More questions of the same spaces, by labels only.
 ALSO = {
     "coarse": ("grocery", ["labels=coarse", *ASK["grocery"][1:]]),
@@ -46,6 +52,8 @@ RECIPES = {
     "distil96": ["+experiment=distil", "model.size=96"],
     "tenth": ["data.max_items=300"],
     "third": ["data.max_items=1000"],
+    "own": ["where=source=clothing and split=train"],
+    "others": ["where=split=train or source=emoji"],  # unlabelled pictures of the other sets added
 }
 TAUGHT = "efficientnet_lite0"  # the teacher's space
 CODE = ["extractor.raw=true", "extractor.postprocess={center: true, pca: 128, whiten: 0.5}"]
@@ -74,7 +82,9 @@ def main() -> None:
 
 def measure(name: str, recipes: list[str], steps: int, seed: str) -> dict[str, Any]:
     """Train every recipe, extract each in a space of its name, and measure all of them at once."""
-    nitari("ingest", name, "source=folder", f"source.path={DATA / name}")
+    for source in SOURCES.get(name, (name,)):
+        named = [f"source.name={source}"] if name in SOURCES else []
+        nitari("ingest", name, "source=folder", f"source.path={DATA / source}", *named)
     taught = any(recipe.startswith("distil") for recipe in recipes)
     if taught:
         nitari("extract", name, f"extractor={TAUGHT}")
