@@ -80,15 +80,20 @@ def groups(
     near nothing.
     """
     known = among or Groups(len(vectors))
+    seen = np.concatenate(
+        [np.asarray(vectors[rows]).any(axis=1) for rows in _blocks(len(vectors))] or [np.empty(0, bool)]
+    )
     for rows in _blocks(len(vectors)):
         k = _FIRST
-        asked = rows[np.asarray(vectors[rows]).any(axis=1)]
+        asked = rows[seen[rows]]
         while len(asked):
             queries = space.check(np.asarray(vectors[asked]))
             found = search(queries, min(k, len(vectors)))
             near = (found.distances <= threshold) & (found.rows >= 0)
+            again = near[:, -1]
+            near &= seen[found.rows]
             known.join(np.repeat(asked, near.sum(axis=1)), found.rows[near])
-            asked = asked[near[:, -1]] if k < min(_MOST, len(vectors)) else asked[:0]
+            asked = asked[again] if k < min(_MOST, len(vectors)) else asked[:0]
             k *= 4
         progress(int(rows[-1]) + 1, len(vectors))
     return known.roots()
