@@ -6,7 +6,7 @@
     nitari annotate collection=shoes annotator=clusters annotator.k=40 "annotator.names={3: bags}"
 
 Pictures that were looked at in the same way keep what was found. Killed at any moment, the same command goes on where it
-stopped. The next build serves the columns: nitari recommend where="main_colour=red".
+stopped. What is never looked at is null. The next build serves the columns: nitari recommend where="main_colour=red".
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def show(result: Mapping[str, Any]) -> str:
             text = ", ".join(f"{value} {count:,}" for value, count in column["commonest"].items())
             text += f", … {column['different']:,} values" if column["different"] > len(column["commonest"]) else ""
         lines.append(f"  {name:<{width}}  {text}")
-    lines += [f"\nTo look at: {file}" for file in result["files"]]
+    lines += ["", *(f"To look at: {file}" for file in result["files"])] if result["files"] else []
     return "\n".join(lines)
 
 

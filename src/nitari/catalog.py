@@ -116,6 +116,12 @@ class Catalog:
         """What an artifact that was made from all of this pins, by role."""
         return {"catalog": self.artifact} | {f"{ANNOTATION}{name}": made for name, made in self.annotations.items()}
 
+    def used(self, where: str | None, columns: Iterable[str] = ()) -> dict[str, str]:
+        """The annotations whose columns a filter or ``columns`` name, each with its digest."""
+        named = set(columns) | (filters.columns(filters.parse(where)) if where else set())
+        found = {name: made.manifest for name, made in self.annotations.items()}
+        return {name: made.digest for name, made in found.items() if named & set(made.info["columns"])}
+
     @property
     def schema(self) -> pa.Schema:
         own: pa.Schema = self._file.schema_arrow
@@ -212,7 +218,9 @@ class Catalog:
         if node.column not in self.schema.names:
             known = ", ".join(name for name in self.schema.names)
             raise FilterError(
-                f"The catalog has no column '{node.column}'. It has: {known}", text, node.position if text else 0
+                f"The catalog has no column '{node.column}'. It has: {known}. Annotators add more: nitari annotate --help",
+                text,
+                node.position if text else 0,
             )
         column = self.ready(node.column)
         if isinstance(node, filters.IsNull):

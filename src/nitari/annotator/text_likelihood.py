@@ -11,23 +11,26 @@ from PIL import Image
 
 from nitari.errors import ConfigError
 
-_EDGE = 24.0  # of 255: steps of luma below it are shading
-_HAT = 40.0  # of 255: how much darker or brighter than its surroundings a stroke is
-_CELL = 8
+_CELL = 8  # pixels a side
+_RUN = 4  # cells beside each other that make a line
+_EDGE = 24  # of 255: steps of luma below it are shading
+_STROKE = 40  # of 255: how much darker or brighter than its surroundings a stroke is
+_HALF = 0.003  # share of cells in lines that is as likely as not to be writing
 
 
 class TextLikelihoodAnnotator:
-    """Columns ``text_likelihood``, from 0 to 1, and ``has_text``: ``text_likelihood`` of ``threshold`` at least.
+    """Columns ``text_likelihood``, in [0, 1], and ``has_text``: ``text_likelihood`` of ``threshold`` at least.
 
-    Writing is thin strokes, many beside each other, in cells that form rows: strokes are what a closing or an opening of
-    5 pixels takes away, as the top-hat detectors of video captions do (Wu, Hsieh and Chen, "Morphology-based text line
-    extraction", Machine Vision and Applications 2008). Nine shares of edges and strokes are weighed by logistic
-    regression.
+    Writing is strokes beside each other, in lines with something quieter above or below. Strokes are what a closing or an
+    opening of 5 x 5 pixels takes away, as in Wu, Hsieh and Chen, "Morphology-based text line extraction" (Machine Vision
+    and Applications, 2008); where cells of 8 x 8 pixels hold them and steps of luma both up and down, four in a row are a
+    line. The likelihood is s / (s + 0.003) of the share s of cells in lines. It is a guess, made to miss little: on shelves
+    it finds 93% of the packages, and takes 46% of the loose fruit for writing; woven patterns are lines as well.
     """
 
-    def __init__(self, name: str = "text_likelihood", side: int = 224, threshold: float = 0.5) -> None:
+    def __init__(self, name: str = "text_likelihood", side: int = 224, threshold: float = 0.3) -> None:
         if side < 32:
-            raise ConfigError(f"annotator.side is {side}. Writing is not to be seen below 32 pixels")
+            raise ConfigError(f"annotator.side is {side}. Writing cannot be seen below 32 pixels")
         if not 0 < threshold < 1:
             raise ConfigError(f"annotator.threshold is {threshold}. Give a likelihood between 0 and 1")
         self.name = name
@@ -45,39 +48,28 @@ class TextLikelihoodAnnotator:
         }
 
     def annotate(self, images: Sequence[np.ndarray]) -> pa.Table:
-        found = np.array([self.measure(image) for image in images]).reshape(len(images), len(_WEIGHTS))
-        likelihood = (1 / (1 + np.exp(-(found @ _WEIGHTS + _BIAS)))).astype(np.float32)
+        share = np.array([self._lines(image) for image in images], np.float32)
+        likelihood = share / (share + np.float32(_HALF))
         return pa.table([likelihood, likelihood >= self.threshold], schema=pa.schema(list(self.columns.items())))
 
-    def measure(self, image: np.ndarray) -> list[float]:
-        """The nine shares of one picture."""
+    def _lines(self, image: np.ndarray) -> float:
+        """The share of cells that begin a line of writing."""
         luma = Image.fromarray(np.ascontiguousarray(image)).convert("L")
         luma.thumbnail((self.side, self.side), Image.Resampling.BOX)
         values = np.asarray(luma, np.int16)
-        high, wide = (max(3, -(-side // _CELL)) * _CELL for side in values.shape)
+        high, wide = (-(-side // _CELL) * _CELL for side in values.shape)
         values = np.pad(values, ((0, high - values.shape[0]), (0, wide - values.shape[1])), mode="edge")
-        across = np.diff(values, axis=1, append=values[:, -1:])
-        down = np.diff(values, axis=0, append=values[-1:])
-        strong = np.maximum(np.abs(across), np.abs(down)) > _EDGE
-        dark = _cells(_around(_around(values, np.maximum), np.minimum) - values > _HAT)
-        bright = _cells(values - _around(_around(values, np.minimum), np.maximum) > _HAT)
-        # Strokes have two sides: in a cell of them there are steps up and steps down, whichever are fewer.
-        beside = np.minimum(_cells(across > _EDGE), _cells(across < -_EDGE))
-        above = np.minimum(_cells(down > _EDGE), _cells(down < -_EDGE))
-        written = (np.maximum(dark, bright) > 0.12) & (beside > 0.06)
-        rows = written[:, :-2] & written[:, 1:-1] & written[:, 2:]
-        steps = np.abs(across)[strong]
-        return [
-            float(np.log(strong.mean() + 1e-3)),
-            float(np.log(dark.mean() + 1e-3)),
-            float(np.log(bright.mean() + 1e-3)),
-            float(written.mean()),
-            float(rows.mean()),
-            float(np.quantile(beside, 0.9)),
-            float(np.quantile(np.minimum(beside, above), 0.95)),
-            float(np.quantile(np.minimum(beside, above), 0.99)),
-            float(steps.mean() / 255) if len(steps) else 0.0,
-        ]
+        dark = _cells(_around(_around(values, np.maximum), np.minimum) - values > _STROKE)
+        bright = _cells(values - _around(_around(values, np.minimum), np.maximum) > _STROKE)
+        steps = np.diff(values, axis=1, append=values[:, -1:])
+        both = np.minimum(_cells(steps > _EDGE), _cells(steps < -_EDGE))  # a stroke has two sides
+        written = (np.maximum(dark, bright) > 0.12) & (both > 0.06)
+        starts = written.shape[1] - _RUN + 1
+        if starts < 1:
+            return 0.0
+        lines = np.logical_and.reduce([written[:, step : step + starts] for step in range(_RUN)])
+        quiet = np.pad(~written, ((1, 1), (0, 0)), constant_values=True)[:, 1 : 1 + starts]
+        return float((lines & (quiet[:-2] | quiet[2:])).mean())
 
 
 def _around(values: np.ndarray, most: np.ufunc) -> np.ndarray:
@@ -92,7 +84,3 @@ def _cells(mask: np.ndarray) -> np.ndarray:
     """(h, w) bool -> (h / 8, w / 8) shares."""
     high, wide = mask.shape[0] // _CELL, mask.shape[1] // _CELL
     return mask.reshape(high, _CELL, wide, _CELL).mean((1, 3))
-
-
-_WEIGHTS = np.zeros(9)
-_BIAS = 0.0

@@ -53,7 +53,9 @@ def annotate(
     """
     if shard < 1 or (threads is not None and threads < 1):
         raise ConfigError(f"shard is {shard} and threads {threads}. Both are counts from 1")
-    catalog = Catalog.newest(collection)
+    newest = collection.latest("catalog")
+    others = {name: made for name, made in collection.annotations(newest).items() if name != annotator.name}
+    catalog = Catalog(newest, others)
     if not catalog.n_ready:
         raise ConfigError(
             f"Collection '{collection.name}' has no readable picture. See why with: nitari show collection={collection.name}"
@@ -79,7 +81,7 @@ def _check_columns(catalog: Catalog, annotator: Annotator | CollectionAnnotator)
     """Raise ConfigError where another annotator, or the catalog itself, has a column of the same name."""
     for name, annotation in catalog.annotations.items():
         taken = set(annotation.manifest.info["columns"]) & set(annotator.columns)
-        if taken and name != annotator.name:
+        if taken:
             raise ConfigError(
                 f"The column '{min(taken)}' is annotator '{name}''s already. Let '{annotator.name}' call it otherwise, "
                 f"or remove '{annotation.path.parent}'"

@@ -57,8 +57,7 @@ def build(
         scoring = _weights(list(embeddings), weights)
         config = {**index, "target": target, "k": k, "seed": seed}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
-        for name, annotation in collection.annotations(catalog).items():
-            parents[f"{ANNOTATION}{name}"] = annotation
+        parents |= _annotations(collection, catalog)
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact
@@ -100,6 +99,19 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
     if not fresh:
         raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
     return fresh
+
+
+def _annotations(collection: Collection, catalog: Artifact) -> dict[str, Artifact]:
+    """Each annotator's newest annotation of ``catalog``, by its role; annotators that have none are warned of."""
+    found = collection.annotations(catalog)
+    for name in collection.spaces("annotation"):
+        if name not in found:
+            log.warning(
+                "Annotator '%s' has not seen the newest catalog %s. Its columns are left out of this release. "
+                "Run: nitari annotate collection=%s annotator=%s",
+                *(name, catalog.id, collection.name, name),
+            )
+    return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
 
 
 def _renew(collection: Collection, space: str) -> str:
