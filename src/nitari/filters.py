@@ -118,6 +118,15 @@ def to_text(node: Filter) -> str:
     return " and ".join(part for part in (low, high) if part)
 
 
+def columns(node: Filter) -> set[str]:
+    """The columns that a filter names."""
+    if isinstance(node, Not):
+        return columns(node.part)
+    if isinstance(node, And | Or):
+        return set().union(*(columns(part) for part in node.parts))
+    return {node.column}
+
+
 def _quote(value: Value) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     match = _TOKEN.fullmatch(text)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nitari.artifact import Artifact, publish
+from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
@@ -38,6 +39,8 @@ def build(
 ) -> Artifact:
     """Publish an index a space and a release of them all, and make it the current one unless ``switch`` is False.
 
+    The newest annotation of each annotator that was made from the newest catalog is pinned as well.
+
     ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
     extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
@@ -54,6 +57,7 @@ def build(
         scoring = _weights(list(embeddings), weights)
         config = {**index, "target": target, "k": k, "seed": seed}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
+        parents |= _annotations(collection, catalog)
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact
@@ -95,6 +99,19 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
     if not fresh:
         raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
     return fresh
+
+
+def _annotations(collection: Collection, catalog: Artifact) -> dict[str, Artifact]:
+    """Each annotator's newest annotation of ``catalog``, by its role; annotators that have none are warned of."""
+    found = collection.annotations(catalog)
+    for name in collection.spaces("annotation"):
+        if name not in found:
+            log.warning(
+                "Annotator '%s' has not seen the newest catalog %s. Its columns are left out of this release. "
+                "Run: nitari annotate collection=%s annotator=%s",
+                *(name, catalog.id, collection.name, name),
+            )
+    return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
 
 
 def _renew(collection: Collection, space: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from nitari.artifact import Artifact, publish
+from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError
 from nitari.extractor.encoder import WEIGHTS
@@ -42,8 +43,10 @@ class Recipe:
 
     def key(self, collection: Collection) -> dict[str, Any]:
         """JSON-ready; the same recipe on the same catalog goes on with the same unfinished work."""
-        catalog = collection.latest("catalog")
-        values = asdict(self) | {"trainer": self.trainer.budget(), "catalog": catalog.manifest.digest}
+        catalog = Catalog.newest(collection)
+        values = asdict(self) | {"trainer": self.trainer.budget(), "catalog": catalog.artifact.manifest.digest}
+        if used := catalog.used(self.where, getattr(create(self.objective), "columns", {})):
+            values["annotations"] = used
         if self.teacher:
             values["teacher"] = collection.latest("embeddings", self.teacher[0]).manifest.digest
         return json.loads(json.dumps(values))
