@@ -67,7 +67,7 @@ def test_a_thumbnail_is_nearer_its_original_when_enlarged():
 
 
 def test_large_pictures_are_not_enlarged():
-    image = picture(448, 500)
+    image = picture(576, 600)
     assert np.array_equal(PdqExtractor().extract([image]), PdqExtractor(enlarge=None).extract([image]))
 
 

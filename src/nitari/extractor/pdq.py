@@ -33,7 +33,7 @@ class PdqExtractor:
     postprocess = None
     side = _SMALL
 
-    def __init__(self, name: str = "pdq", enlarge: int | None = 448, trim: bool = False) -> None:
+    def __init__(self, name: str = "pdq", enlarge: int | None = 576, trim: bool = False) -> None:
         if enlarge is not None and not 1 <= enlarge <= 4096:
             raise ConfigError(f"extractor.enlarge is {enlarge}. Give 1 to 4096 pixels, or null to leave small pictures")
         self.name = name
