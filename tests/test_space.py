@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nitari.errors import ConfigError, QueryError
-from nitari.space import Space
+from nitari.space import Space, hamming
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l2", "normalized_l2"])
@@ -51,3 +51,11 @@ def test_refuses_impossible_spaces(wrong: tuple):
 def test_zero_vector_is_far_from_everything():
     space = Space("s", "cosine", 2)
     assert space.distances(space.check(np.zeros((1, 2))), space.check(np.eye(2))).tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 6, 8, 12, 32, 33])
+def test_bits_are_counted_at_any_width(width: int):
+    codes = np.random.default_rng(width).integers(0, 256, (50, width + 1), np.uint8)
+    for every in (codes[:, :width], codes[::2, 1:]):  # not contiguous
+        query = every[0].copy()
+        assert np.array_equal(hamming(query, every), np.unpackbits(every ^ query, axis=1).sum(axis=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast, get_args
@@ -71,9 +72,7 @@ class Space:
         "An image signature for any kind of image" (ICIP 2002). hamming: the number of bits that differ.
         """
         if self.metric == "hamming":
-            return np.stack([np.bitwise_count(vectors ^ q).sum(axis=1, dtype=np.int32) for q in queries]).astype(
-                np.float32
-            )
+            return np.stack([hamming(q, vectors) for q in queries]).astype(np.float32)
         vectors = vectors.astype(np.float32, copy=False)
         dots = queries @ vectors.T
         if self.metric == "cosine":
@@ -93,7 +92,7 @@ class Space:
         equal vectors are exactly equal in distance.
         """
         if self.metric == "hamming":
-            return np.bitwise_count(vectors ^ query).sum(axis=1, dtype=np.int32).astype(np.float32)
+            return hamming(query, vectors).astype(np.float32)
         query, vectors = query.astype(np.float64), vectors.astype(np.float64)
         if self.metric == "cosine":
             norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * (query @ query))
@@ -122,6 +121,15 @@ class Space:
             dim=int(values["dim"]),
             dtype=cast(DType, values["dtype"]),
         )
+
+
+def hamming(query: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(width,) and (n, width) uint8 -> (n,) int32: the bits that differ, counted in numbers as wide as the width allows."""
+    wide = f"u{math.gcd(len(query), 8)}"
+    apart = np.zeros(len(codes), np.int32)
+    for value, column in zip(query.view(wide), np.ascontiguousarray(codes).view(wide).T, strict=True):
+        apart += np.bitwise_count(column ^ value)
+    return apart
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
