@@ -60,7 +60,7 @@ class HistogramExtractor:
         for start in range(0, len(images), _CHUNK):
             part = slice(start, start + _CHUNK)
             small = np.stack([_resized(image) for image in images[part]])
-            vectors[part] = self.map(self.lattice.histograms(small))
+            vectors[part] = self.map(self.lattice.histograms(self.lattice.codes(small)))
         return vectors
 
 

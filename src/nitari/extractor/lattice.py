@@ -59,15 +59,18 @@ class Lattice:
     def codes(pixels: np.ndarray) -> np.ndarray:
         """(..., 3) uint8 RGB -> (...,) int32 rows of ``near``, ``shares`` and ``nearest``."""
         red, green, blue = np.moveaxis(pixels >> (8 - _BITS), -1, 0).astype(np.int32)
-        return red << (2 * _BITS) | green << _BITS | blue
+        return (red << (2 * _BITS)) | (green << _BITS) | blue
 
-    def histograms(self, pictures: np.ndarray) -> np.ndarray:
-        """(n, h, w, 3) uint8 RGB -> (n, total) float32 shares of each node, which add up to 1."""
-        n, pixels = len(pictures), int(np.prod(pictures.shape[1:3]))
-        codes = self.codes(pictures).reshape(n, pixels)
-        at = self.near[codes] + (np.arange(n) * self.total)[:, None, None]
-        sums = np.bincount(at.ravel(), self.shares[codes].ravel(), n * self.total)
-        return (sums / pixels).astype(np.float32).reshape(n, self.total)
+    def histograms(self, codes: np.ndarray, second: np.ndarray | None = None) -> np.ndarray:
+        """Codes (n, h, w) -> (n, total) float32 shares of each node, which add up to 1.
+
+        With ``second`` (n, h, w) bool, (n, 2 total): shares of the pixels where it is false, then of the others.
+        """
+        n, wide = len(codes), self.total * (1 if second is None else 2)
+        base = np.arange(n)[:, None, None] * wide
+        at = self.near[codes] + (base if second is None else base + second * self.total)[..., None]
+        sums = np.bincount(at.ravel(), self.shares[codes].ravel(), n * wide).reshape(n, wide)
+        return (sums / codes[0].size).astype(np.float32)
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
