@@ -16,12 +16,13 @@ _CHUNK = 16  # pictures at a time: what they need stays in the processor's cache
 
 
 class DominantExtractor:
-    """Palettes of ``k`` colours, embedded so that dot products are sums over pairs of their colours of share, share and
-    likeness: exp(-ΔE² / 4 ``width``²), in L*a*b*.
+    """Palettes of ``k`` colours, each colour spread by a Gaussian of ``width`` in L*a*b* and in proportion to its share;
+    dot products are the Bhattacharyya coefficients between such densities.
 
-    A kernel mean embedding: Smola, Gretton, Song and Schölkopf, "A Hilbert space embedding for distributions" (ALT 2007).
-    Each colour is a Gaussian over a fixed lattice whose nodes are ``width`` apart, close enough for their products to add
-    up to the kernel's. Shares are raised to ``power`` at first: below 1, small areas count for more.
+    Of two palettes whose colours are all far apart that is the sum of sqrt(share x share) over the colours in common; of
+    two single colours it is exp(-ΔE² / 8 ``width``²). The densities are sampled at nodes ``width`` apart, which is close
+    enough to follow Gaussians. As in Arandjelović and Zisserman, "Three things everyone should know to improve object
+    retrieval" (CVPR 2012), the square root keeps a large background from deciding alone.
     """
 
     side = 2 * SIDE
@@ -30,8 +31,7 @@ class DominantExtractor:
         self,
         name: str = "dominant",
         k: int = 8,
-        width: float = 12.0,
-        power: float = 0.5,
+        width: float = 16.0,
         postprocess: Mapping[str, Any] | None = None,
     ) -> None:
         if not 1 <= k <= 64:
@@ -40,12 +40,9 @@ class DominantExtractor:
             raise ConfigError(
                 f"extractor.width is {width}. Give 5 to 50: how far apart colours still are alike, as Delta E"
             )
-        if not 0 < power <= 1:
-            raise ConfigError(f"extractor.power is {power}. Give more than 0, up to 1")
         self.name = name
         self.k = k
         self.width = float(width)
-        self.power = float(power)
         self.postprocess = postprocess
         level = np.arange(0, 256, 15, dtype=np.uint8)
         shown = to_lab(np.stack(np.meshgrid(level, level, level, indexing="ij"), axis=-1).reshape(-1, 3))
@@ -59,7 +56,6 @@ class DominantExtractor:
             "name": self.name,
             "k": self.k,
             "width": self.width,
-            "power": self.power,
         }
 
     def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -76,5 +72,5 @@ class DominantExtractor:
             np.square(colours).sum(axis=2)[..., None] - 2 * colours @ self.nodes.T + np.square(self.nodes).sum(axis=1)
         )
         bumps = np.exp(squares / np.float32(-2 * self.width**2))
-        bumps /= np.linalg.norm(bumps, axis=2, keepdims=True)  # at the edge, part of a Gaussian has no nodes
-        return unit(np.einsum("nk,nkd->nd", shares**self.power, bumps))
+        bumps /= bumps.sum(axis=2, keepdims=True)  # at the edge, part of a Gaussian has no nodes
+        return unit(np.sqrt(np.einsum("nk,nkd->nd", shares, bumps)))
