@@ -71,10 +71,10 @@ class CoherenceExtractor:
         for start in range(0, len(images), _CHUNK):
             part = slice(start, start + _CHUNK)
             small = np.stack([_resized(image, self.size) for image in images[part]])
-            vectors[part] = self.map(self._shares(_blurred(small)))
+            vectors[part] = self.map(self.shares(_blurred(small)))
         return vectors
 
-    def _shares(self, pictures: np.ndarray) -> np.ndarray:
+    def shares(self, pictures: np.ndarray) -> np.ndarray:
         """(n, size, size, 3) uint8 -> (n, 2 total) float32 that add up to 1: scattered, then coherent, of each colour."""
         codes = self.lattice.codes(pictures)
         starts, lengths, areas = connected(self.lattice.nearest[codes])
@@ -88,7 +88,7 @@ def connected(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Gives the horizontal runs of one colour, in order: where each starts in the flat array, its length, and its area as
     the number of the area's first run; all (runs,). Runs that touch are united by hooking roots onto smaller ones and
-    then halving paths, all at once: Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm" (1982).
+    then doubling pointers, all at once: Shiloach and Vishkin, "An O(log n) parallel connectivity algorithm" (1982).
     """
     first = np.ones(colours.shape, bool)
     first[:, :, 1:] = colours[:, :, 1:] != colours[:, :, :-1]
@@ -106,8 +106,8 @@ def connected(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     areas = np.arange(len(starts))
     while len(a):
         np.minimum.at(areas, np.maximum(a, b), np.minimum(a, b))
-        while not np.array_equal(areas, above_all := areas[areas]):
-            areas = above_all
+        while not np.array_equal(areas, roots := areas[areas]):
+            areas = roots
         a, b = areas[a], areas[b]
         apart = a != b
         a, b = a[apart], b[apart]
