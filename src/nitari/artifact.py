@@ -21,6 +21,7 @@ FORMAT_VERSIONS = {
     "catalog": 1,
     "thumbnails": 1,
     "encoder": 1,
+    "vocabulary": 1,
     "embeddings": 1,
     "index": 1,
     "evaluation": 1,
@@ -122,7 +123,8 @@ class Artifact:
         return f"{self.manifest.kind} '{'/'.join(self.path.parts[-2:])}'"
 
     def _remedy(self) -> str:
-        job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit", "embeddings": "extract"}
+        job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit"}
+        job |= {"vocabulary": "extract", "embeddings": "extract"}
         name = job.get(self.manifest.kind, "evaluate" if self.manifest.kind == "evaluation" else "build")
         return f"Renew it with: nitari {name} collection=…"
 

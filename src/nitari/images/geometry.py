@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nitari.images.local import Local, sift
+from nitari.images.local import Local, opencv, sift
 from nitari.images.shrink import shrink
 
 SIDE = 400
@@ -73,8 +73,7 @@ def _features(image: np.ndarray, small: np.ndarray, most: int) -> Local:
 
 
 def _match(query: Local, original: Local, scale: float) -> Match:
-    import cv2
-
+    cv2 = opencv()
     pairs = _pairs(query.descriptors, original.descriptors)
     if len(pairs) < 3:  # two agree with any similarity
         return Match(0, 0.0, None)

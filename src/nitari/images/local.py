@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -27,10 +28,7 @@ def sift(image: np.ndarray, most: int, contrast: float = 0.01) -> Local:
     ``contrast`` is how much a feature must stand out, of the range of grey values: 0.04 is usual for photographs, less
     finds something in small and flat pictures too. Raises MissingExtraError without OpenCV.
     """
-    try:
-        import cv2
-    except ImportError:
-        raise MissingExtraError("opencv-python-headless", "local") from None
+    cv2 = opencv()
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
     # One detector a call: it keeps its image pyramid, which threads must not share.
     points, descriptors = cv2.SIFT_create(contrastThreshold=contrast).detectAndCompute(grey, None)
@@ -47,3 +45,21 @@ def root(descriptors: np.ndarray) -> np.ndarray:
     Arandjelović and Zisserman, "Three things everyone should know to improve object retrieval" (CVPR 2012).
     """
     return unit(np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-12), dtype=np.float32))
+
+
+def mirrored(descriptors: np.ndarray) -> np.ndarray:
+    """(n, 128) -> (n, 128): the descriptors that the mirrored picture has at the mirrored places."""
+    return descriptors[:, _MIRROR]
+
+
+# 4 rows of 4 cells of 8 orientations, seen along the feature's own direction: the sides swap, and an angle a becomes -a.
+_MIRROR = np.arange(DIM).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()
+
+
+def opencv() -> Any:
+    """The module; raises MissingExtraError without it."""
+    try:
+        import cv2
+    except ImportError:
+        raise MissingExtraError("opencv-python-headless", "local") from None
+    return cv2
