@@ -44,10 +44,10 @@ def create(spec: Mapping[str, Any], folder: Callable[[str], Path] | None = None)
     vocabulary by id; ``folder`` says where such artifacts lie: ``collection.folder``.
     """
     values = dict(spec)
-    for kind in values.keys() & set(FITTED):
+    for made_from in values.keys() & set(FITTED):
         if folder is None:
-            raise ConfigError(f"This extractor needs the {kind} '{values[kind]}': say which folder holds it")
-        values["path"] = folder(kind) / str(values.pop(kind))
+            raise ConfigError(f"This extractor needs the {made_from} '{values[made_from]}': say which folder holds it")
+        values["path"] = folder(made_from) / str(values.pop(made_from))
     target = str(values.pop("_target_", ""))
     kind = resolve(target, "extractor")
     try:
