@@ -52,7 +52,7 @@ def tiny_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     axes = np.linalg.qr(random.normal(size=(128, 8)))[0].astype(np.float32)
     PostProcess(np.full(128, 0.08, np.float32), axes, normalise=False).save(root / "work" / DESCRIPTORS)
     save_words(random.normal(size=(4, 8), scale=0.2).astype(np.float32), root / "work" / WORDS)
-    config = {**asdict(Training(words=4, dim=8, side=96)), "seed": 0}
+    config = {**asdict(Training(words=4, dim=8, sides=[64, 96])), "seed": 0}
     return publish(root / "work", root / "vocabularies", "vocabulary", config=config).path
 
 

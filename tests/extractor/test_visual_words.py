@@ -75,5 +75,7 @@ def test_wrong_settings_are_named(tiny_vocabulary: Path):
         VisualWordsExtractor(tiny_vocabulary, training={"words": 5})
     with pytest.raises(ConfigError, match=r"extractor\.training\.words is 0"):
         Training(words=0)
+    with pytest.raises(ConfigError, match=r"extractor\.training\.sides is \[\]"):
+        Training(sides=[])
     with pytest.raises(ConfigError, match=r"extractor\.training\.dim is 200"):
         Training(dim=200)

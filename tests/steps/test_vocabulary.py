@@ -25,7 +25,7 @@ pytest.importorskip("cv2", reason="needs the extra 'local'")
 pytest.importorskip("sklearn", reason="needs the extra 'train'")
 
 N = 30
-SMALL = Training(words=4, dim=8, side=96, most=40, sample=10)
+SMALL = Training(words=4, dim=8, sides=[96], most=40, sample=10)
 PCA = {"center": False, "pca": 6}
 
 
@@ -77,7 +77,7 @@ def test_held_out_pictures_do_not_train(collection: Collection, monkeypatch: pyt
     vocabulary(collection, SMALL)
     np.testing.assert_array_equal(np.sort(seen), np.flatnonzero(mask))
     seen.clear()
-    vocabulary(collection, Training(words=4, dim=8, side=96, most=40, sample=10, max_items=5))
+    vocabulary(collection, Training(words=4, dim=8, sides=[96], most=40, sample=10, max_items=5))
     assert len(seen) == 5
     assert mask[seen].all()
 
@@ -105,14 +105,14 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_words(collection: Collecti
 
 def test_too_few_features_are_named(collection: Collection):
     with pytest.raises(ConfigError, match=r"too few for extractor\.training\.words=5000"):
-        vocabulary(collection, Training(words=5000, dim=8, side=96, most=5, sample=2))
+        vocabulary(collection, Training(words=5000, dim=8, sides=[96], most=5, sample=2))
 
 
 def test_a_space_pins_its_vocabulary_and_is_brought_back(collection: Collection):
     made = vocabulary(collection, SMALL)
     embeddings = extract(collection, VisualWordsExtractor(made.path), postprocess=PCA, threads=2)
     assert embeddings.manifest.parents["vocabulary"] == made.reference
-    pictures = Pictures(collection, Catalog(collection.latest("catalog"))).read(range(N), SMALL.side)
+    pictures = Pictures(collection, Catalog(collection.latest("catalog"))).read(range(N), 96)
     np.testing.assert_allclose(
         restore(collection, embeddings).extract(pictures), Embeddings(embeddings).vectors, atol=1e-5
     )

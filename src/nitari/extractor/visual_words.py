@@ -22,27 +22,29 @@ DESCRIPTORS = "descriptors.safetensors"
 
 @dataclass(frozen=True)
 class Training:
-    """How a vocabulary is made: ``words`` of ``dim`` numbers, from the ``most`` strongest features of pictures with a longer
-    side of at most ``side`` pixels; ``sample`` features of each of ``max_items`` training pictures.
+    """How a vocabulary is made: ``words`` of ``dim`` numbers, from ``sample`` features of each of ``max_items`` training
+    pictures. Features are the ``most`` strongest of the picture shrunk to each of ``sides``, in pixels: a large one for parts,
+    and a small one beside it, whose features outlive a blur and are outnumbered otherwise.
     """
 
     words: int = 32
     dim: int = 64
-    side: int = 256
+    sides: Sequence[int] = (96, 256)
     most: int = 400
     sample: int = 50
     max_items: int = 5000
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "sides", sorted(int(side) for side in self.sides))  # a list, as manifests have it
         for name, value in asdict(self).items():
-            if value < 1:
+            if (min(value, default=0) if name == "sides" else value) < 1:
                 raise ConfigError(f"extractor.training.{name} is {value}. Give a number from 1")
         if self.dim > 128:
             raise ConfigError(f"extractor.training.dim is {self.dim}. A descriptor has 128 numbers, keep some of them")
 
     def describe(self, image: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB -> (n, 128) float32, unit norm, n of at most ``most``."""
-        return sift(shrink(image, self.side), self.most).descriptors
+        """(H, W, 3) uint8 RGB -> (n, 128) float32, unit norm; n is at most ``most`` for each of ``sides``."""
+        return np.concatenate([sift(shrink(image, side), self.most).descriptors for side in self.sides])
 
 
 class VisualWordsExtractor:
@@ -82,7 +84,7 @@ class VisualWordsExtractor:
         self.mirror = mirror
         self.postprocess = postprocess
         self.training = Training(**made)
-        self.side = self.training.side
+        self.side = max(self.training.sides)
         self.reduce = PostProcess.load(self.artifact.file(DESCRIPTORS))
         self.words = load_words(self.artifact.file(WORDS))
         self.space = Space(name, "cosine", self.words.size, "float32")

@@ -115,7 +115,7 @@ def _descriptors(
     sampled = resumable(work / "descriptors.npy", (len(rows), training.sample, DIM), "float16")
 
     def store(part: slice) -> None:
-        for at, image in enumerate(pictures.read(rows[part], training.side), start=part.start):
+        for at, image in enumerate(pictures.read(rows[part], max(training.sides)), start=part.start):
             of_one = training.describe(image)
             chosen = np.random.default_rng([seed, int(rows[at])]).permutation(len(of_one))[: training.sample]
             sampled[at, : len(chosen)] = of_one[chosen]
