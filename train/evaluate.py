@@ -84,7 +84,7 @@ def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
     return renew(
         collection,
         name,
-        lambda: extract.make(collection, _choice(name)),
+        lambda: extract.make(collection, _choice(name), cfg.seed, cfg.workers),
         threads=cfg.workers,
         seed=cfg.seed,
         progress=Progress(f"extract {name}"),

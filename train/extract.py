@@ -2,6 +2,7 @@
 
     nitari extract collection=shoes extractor=encoder
     nitari extract collection=shoes extractor=pixels
+    nitari extract collection=shoes extractor=visual_words
     nitari extract collection=shoes extractor=encoder dtype=float16
     nitari extract collection=shoes extractor=encoder extractor.name=whitened extractor.raw=true "extractor.postprocess={pca: 64, whiten: true}"
 
@@ -18,7 +19,9 @@ from omegaconf import DictConfig
 
 from nitari.collection import Collection
 from nitari.extractor import Extractor
+from nitari.extractor.visual_words import Training
 from nitari.steps import extract as step
+from nitari.steps.vocabulary import vocabulary
 
 from .job import instantiate, job, plain
 from .progress import Progress
@@ -26,8 +29,8 @@ from .progress import Progress
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     collection = Collection.existing(cfg.root, cfg.collection)
-    extractor = make(collection, plain(cfg.extractor))
     start = time.monotonic()
+    extractor = make(collection, plain(cfg.extractor), cfg.seed, cfg.workers)
     artifact = step.extract(
         collection,
         extractor,
@@ -48,10 +51,16 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def make(collection: Collection, settings: Mapping[str, Any]) -> Extractor:
-    """The extractor of a configuration; one that needs an encoder and names none gets the collection's newest."""
+def make(collection: Collection, settings: Mapping[str, Any], seed: int = 0, threads: int | None = None) -> Extractor:
+    """The extractor of a configuration; one that needs an encoder and names none gets the collection's newest, one that
+    needs a vocabulary gets the one made by its ``training``, which is made where there is none.
+    """
     settings = dict(settings)
-    if settings.get("path", "") is None:
+    if settings.get("path", "") is None and "training" in settings:
+        training = Training(**(settings["training"] or {}))
+        made = vocabulary(collection, training, seed=seed, threads=threads, progress=Progress("visual words"))
+        settings |= {"path": str(made.path)}
+    elif settings.get("path", "") is None:
         settings |= {"path": str(collection.latest("encoder").path), "follow": True}
     extractor: Extractor = instantiate(settings)
     return extractor

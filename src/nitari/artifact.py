@@ -21,6 +21,7 @@ FORMAT_VERSIONS = {
     "catalog": 1,
     "thumbnails": 1,
     "encoder": 1,
+    "vocabulary": 1,
     "embeddings": 1,
     "annotation": 1,
     "index": 1,
@@ -124,7 +125,7 @@ class Artifact:
 
     def _remedy(self) -> str:
         job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit", "embeddings": "extract"}
-        job |= {"annotation": "annotate", "evaluation": "evaluate"}
+        job |= {"vocabulary": "extract", "annotation": "annotate", "evaluation": "evaluate"}
         return f"Renew it with: nitari {job.get(self.manifest.kind, 'build')} collection=…"
 
 

@@ -1,9 +1,12 @@
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nitari.artifact import publish
+from nitari.extractor.postprocess import PostProcess
+from nitari.extractor.visual_words import DESCRIPTORS, WORDS, Training, save_words
 
 SIDE, DIM = 8, 12
 
@@ -38,6 +41,19 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     onnx.save(model, root / "work" / "encoder.onnx")
     info = {"side": SIDE, "fit": "stretch", "mirror": False, "dim": DIM, "model": {}}
     return publish(root / "work", root / "encoders", "encoder", info=info).path
+
+
+@pytest.fixture(scope="session")
+def tiny_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published vocabulary of 4 random words of 8 numbers."""
+    random = np.random.default_rng(0)
+    root = tmp_path_factory.mktemp("vocabulary")
+    (root / "work").mkdir()
+    axes = np.linalg.qr(random.normal(size=(128, 8)))[0].astype(np.float32)
+    PostProcess(np.full(128, 0.08, np.float32), axes, normalise=False).save(root / "work" / DESCRIPTORS)
+    save_words(random.normal(size=(4, 8), scale=0.2).astype(np.float32), root / "work" / WORDS)
+    config = {**asdict(Training(words=4, dim=8, sides=[64, 96])), "seed": 0}
+    return publish(root / "work", root / "vocabularies", "vocabulary", config=config).path
 
 
 @pytest.fixture(scope="session")

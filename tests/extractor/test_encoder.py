@@ -60,9 +60,9 @@ def test_raw_codes_and_other_storage_are_options(finished: Path, images: list[np
 def test_its_spec_names_the_encoder_and_not_where_it_lies(finished: Path, images: list[np.ndarray]):
     extractor = EncoderExtractor(finished, name="mine")
     assert str(finished.parent) not in str(extractor.spec)
-    again = create(extractor.spec, encoders=finished.parent)
+    again = create(extractor.spec, folder=lambda _: finished.parent)
     np.testing.assert_array_equal(again.extract(images), extractor.extract(images))
-    with pytest.raises(ConfigError, match="which folder holds encoders"):
+    with pytest.raises(ConfigError, match="which folder holds it"):
         create(extractor.spec)
 
 

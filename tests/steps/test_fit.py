@@ -141,15 +141,15 @@ def test_training_lowers_the_loss_and_writes_it_down(fitted: tuple[Collection, F
 def test_the_extractor_gives_the_same_vectors_through_torch_and_from_its_spec(fitted: tuple[Collection, Fitted]):
     collection, made = fitted
     spec = {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.artifact.id}
-    extractor = create(spec, encoders=collection.folder("encoder"))
+    extractor = create(spec, folder=collection.folder)
     images = [np.random.default_rng(i).integers(0, 256, (20 + i, 30, 3)).astype(np.uint8) for i in range(5)]
     vectors = extractor.extract(images)
     assert vectors.shape == (5, 6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     for other in ({"runtime": "torch"}, {"runtime": "auto"}, {"batch": 2}):
-        again = create(extractor.spec | other, encoders=collection.folder("encoder")).extract(images)
+        again = create(extractor.spec | other, folder=collection.folder).extract(images)
         np.testing.assert_allclose(again, vectors, atol=2e-4)
-    half = create(extractor.spec | {"runtime": "torch-bf16"}, encoders=collection.folder("encoder")).extract(images)
+    half = create(extractor.spec | {"runtime": "torch-bf16"}, folder=collection.folder).extract(images)
     assert (half * vectors).sum(axis=1).min() > 0.99
 
 
@@ -297,7 +297,7 @@ def test_vgg_trains_and_exports(collection: Collection):
     made = fit(collection, change(model=VGG, epochs=1, lr=1e-3))
     extractor = create(
         {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.artifact.id, "runtime": "torch"},
-        encoders=collection.folder("encoder"),
+        folder=collection.folder,
     )
     assert made.artifact.manifest.info["dim"] == 16
     assert extractor.extract([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 6)
@@ -320,7 +320,7 @@ def test_companions_share_the_space(collection: Collection):
     assert "beside-hog.safetensors" in made.manifest.files
     extractor = create(
         {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.id},
-        encoders=collection.folder("encoder"),
+        folder=collection.folder,
     )
     pictures = [np.random.default_rng(i).integers(0, 256, (20, 30, 3)).astype(np.uint8) for i in range(3)]
     vectors = extractor.extract(pictures)
@@ -328,7 +328,7 @@ def test_companions_share_the_space(collection: Collection):
     share = np.square(vectors[:, 6:]).sum(axis=1)
     np.testing.assert_allclose(share, 0.25 / 1.25, atol=1e-5)
     plain = extractor.spec | {"raw": True}
-    assert create(plain, encoders=collection.folder("encoder")).space.dim == made.manifest.info["dim"]
+    assert create(plain, folder=collection.folder).space.dim == made.manifest.info["dim"]
 
 
 def test_code_and_companions_are_brought_to_fewer_numbers(collection: Collection):
@@ -338,7 +338,7 @@ def test_code_and_companions_are_brought_to_fewer_numbers(collection: Collection
     assert made.manifest.info["out_dim"] == 9
     extractor = create(
         {"_target_": "nitari.extractor.encoder.EncoderExtractor", "encoder": made.id},
-        encoders=collection.folder("encoder"),
+        folder=collection.folder,
     )
     assert extractor.extract([np.zeros((9, 9, 3), np.uint8)]).shape == (1, 9)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -11,6 +11,9 @@ import numpy as np
 from nitari.errors import ConfigError
 from nitari.space import Space
 from nitari.target import resolve
+
+FITTED = ("encoder", "vocabulary")
+"""Kinds of artifacts that an extractor may be made from: its ``artifact``, which its specification names by kind and id."""
 
 
 @runtime_checkable
@@ -34,19 +37,17 @@ class Extractor(Protocol):
         ...
 
 
-def create(spec: Mapping[str, Any], encoders: Path | None = None) -> Extractor:
+def create(spec: Mapping[str, Any], folder: Callable[[str], Path] | None = None) -> Extractor:
     """Build an extractor from ``{"_target_": "nitari.extractor.<module>.<Class>", **arguments}``.
 
-    Only classes of this package are instantiated, whatever a manifest says. A specification names its encoder by id;
-    ``encoders`` is the folder that holds them: ``collection.folder("encoder")``.
+    Only classes of this package are instantiated, whatever a manifest says. A specification names its encoder or
+    vocabulary by id; ``folder`` says where such artifacts lie: ``collection.folder``.
     """
     values = dict(spec)
-    if "encoder" in values:
-        if encoders is None:
-            raise ConfigError(
-                f"This extractor needs the encoder '{values['encoder']}': say which folder holds encoders"
-            )
-        values["path"] = encoders / str(values.pop("encoder"))
+    for made_from in values.keys() & set(FITTED):
+        if folder is None:
+            raise ConfigError(f"This extractor needs the {made_from} '{values[made_from]}': say which folder holds it")
+        values["path"] = folder(made_from) / str(values.pop(made_from))
     target = str(values.pop("_target_", ""))
     kind = resolve(target, "extractor")
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.extractor import Extractor, create
+from nitari.extractor import FITTED, Extractor, create
 from nitari.extractor.postprocess import PostProcess
 from nitari.space import DType, Space, unit
 
@@ -58,11 +58,11 @@ class Finished:
 
 
 def restore(collection: Collection, embeddings: Artifact) -> Finished:
-    """The extractor that made ``embeddings``, post-processing included; an encoder is found through its pinned parent."""
+    """The extractor that made ``embeddings``, post-processing included; what it was made from is its pinned parent."""
     info = embeddings.manifest.info
     spec = dict(info["extractor"])
-    if "encoder" in embeddings.manifest.parents:
-        del spec["encoder"]
-        spec["path"] = collection.parent(embeddings, "encoder").path
+    for kind in spec.keys() & set(FITTED):
+        del spec[kind]
+        spec["path"] = collection.parent(embeddings, kind).path
     fitted = PostProcess.load(embeddings.file(POSTPROCESS)) if info["postprocess"] else None
     return Finished(create(spec), fitted, Embeddings(embeddings).space.dtype)

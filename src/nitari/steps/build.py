@@ -12,6 +12,7 @@ from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.extractor import FITTED
 from nitari.extractor.stored import pinned
 from nitari.index import create
 from nitari.index.tuning import tune
@@ -62,8 +63,9 @@ def build(
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact
             parents[f"index:{space}"] = _index(collection, vectors, config, threads)
-            if "encoder" in vectors.artifact.manifest.parents:
-                parents[f"encoder:{space}"] = collection.parent(vectors.artifact, "encoder")
+            for kind in FITTED:
+                if kind in vectors.artifact.manifest.parents:
+                    parents[f"{kind}:{space}"] = collection.parent(vectors.artifact, kind)
         progress(len(embeddings), len(embeddings))
         release = _release(collection, parents, {"spaces": list(embeddings), "weights": scoring})
         if switch:

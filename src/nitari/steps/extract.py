@@ -20,8 +20,7 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import FILE, Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
-from nitari.extractor import Extractor, create
-from nitari.extractor.encoder import EncoderExtractor
+from nitari.extractor import FITTED, Extractor, create
 from nitari.extractor.postprocess import PostProcess, fit
 from nitari.extractor.stored import POSTPROCESS, Finished, pinned
 from nitari.space import DType
@@ -88,17 +87,17 @@ def extract(
 def renew(collection: Collection, space: str, otherwise: Callable[[], Extractor], **how: Any) -> Artifact:
     """Up-to-date embeddings of ``space``, made as its newest ones were; by the extractor of ``otherwise`` at first.
 
-    A space that follows the encoder is renewed by the newest one. ``how`` is passed to ``extract``.
+    A space that follows the encoder is renewed by the newest one, one of visual words by its vocabulary. ``how`` is passed to ``extract``.
     """
     newest = collection.find("embeddings", space)
     if newest is None:
         return extract(collection, otherwise(), **how)
     identity = newest.manifest.info["identity"]
     spec = dict(identity["extractor"])
-    if identity["encoder"] is not None:
-        del spec["encoder"]
-        same = collection.parent(newest, "encoder") if pinned(newest) else collection.latest("encoder")
-        spec["path"] = same.path
+    for kind in spec.keys() & set(FITTED):
+        del spec[kind]
+        follows = kind == "encoder" and not pinned(newest)
+        spec["path"] = (collection.latest(kind) if follows else collection.parent(newest, kind)).path
     try:
         extractor = create(spec)
     except ConfigError as error:
@@ -122,13 +121,15 @@ class _Task:
 
     def __post_init__(self) -> None:
         self.space = self.extractor.space.name
-        self.encoder = self.extractor.artifact if isinstance(self.extractor, EncoderExtractor) else None
+        made_from: Artifact | None = getattr(self.extractor, "artifact", None)
+        self.made_from = {} if made_from is None else {made_from.manifest.kind: made_from}
         side, thumbnails = self.extractor.side, self.pictures.thumbnails
-        where = None if self.encoder is None else self.encoder.manifest.info.get("where")
+        where = None if made_from is None else made_from.manifest.info.get("where")
         # Everything that makes vectors comparable with older ones, apart from the pictures themselves.
         self.identity: dict[str, Any] = {
             "extractor": self.extractor.spec,
-            "encoder": None if self.encoder is None else self.encoder.reference,
+            "encoder": None,
+            **{kind: artifact.reference for kind, artifact in self.made_from.items()},
             "postprocess": self.wish,
             "fitted_where": where if self.wish else None,
             "seed": self.seed if self.wish else None,
@@ -193,7 +194,7 @@ class _Task:
             out,
             self.collection.folder("embeddings", self.space),
             "embeddings",
-            parents={"catalog": self.catalog.artifact, **({"encoder": self.encoder} if self.encoder else {})},
+            parents={"catalog": self.catalog.artifact, **self.made_from},
             counts={"vectors": n, "carried_over": n - len(todo), "zero": zero},
             config={"postprocess": self.wish, "dtype": self.dtype, "shard": self.shard, "seed": self.seed},
             info={
