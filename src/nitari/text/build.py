@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nitari.text.vocabulary import signature
 from nitari.text.words import terms
 
 BATCH = 1 << 15  # rows whose terms are held as Python objects at once
@@ -89,7 +90,7 @@ def _merge(vocabularies: list[pa.Array]) -> tuple[list[np.ndarray], pa.Array]:
 
 
 def _save_vocabulary(path: Path, vocabulary: pa.Array) -> None:
-    """UTF-8 bytes of all terms, where each begins, and a bit set a term of the bytes it has (see ``spelling``)."""
+    """UTF-8 bytes of all terms, where each begins, and a bit set a term of the bytes it has."""
     buffers = vocabulary.buffers()
     starts = (
         np.zeros(1, np.int64) if not len(vocabulary) else np.frombuffer(buffers[1], np.int64)[: len(vocabulary) + 1]
@@ -104,11 +105,6 @@ def _save_vocabulary(path: Path, vocabulary: pa.Array) -> None:
     np.save(path / "letters.npy", letters)
     np.save(path / "letter_starts.npy", starts)
     np.save(path / "signatures.npy", signatures)
-
-
-def signature(letters: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """(b,) uint8 bytes of words that begin at ``starts`` (w,) -> (w,) uint64, a bit for each byte value modulo 64."""
-    return np.bitwise_or.reduceat(np.uint64(1) << (letters & np.uint8(63)).astype(np.uint64), starts)
 
 
 def _place(

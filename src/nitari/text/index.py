@@ -7,7 +7,7 @@ frequency of Lucene, which is never negative.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -43,9 +43,12 @@ class Clause(NamedTuple):
 
 @dataclass(frozen=True)
 class Query:
-    """Words that were looked up. ``most`` is what an item scores that has them all: scores divided by it are comparable."""
+    """Words that were looked up. An item's score is its BM25 times the share of ``total``, the words' weights, that it has:
+    so one with all words comes before one with a rare word alone. ``most`` is the score of an item that is what was asked.
+    """
 
     clauses: tuple[Clause, ...]
+    total: float
     most: float
 
 
@@ -98,14 +101,24 @@ class TextIndex:
     def scores(self, query: str | Query, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         """(m,) float64: what ``search`` gives these rows, 0 for those that hold nothing of it."""
         rows = self._check(rows)
-        scores = np.zeros(len(rows))
-        for clause in self._asked(query).clauses:
+        query = self._asked(query)
+        if not query.clauses:
+            return np.zeros(len(rows))
+        gained, covered = np.zeros((2, len(rows)))
+        for clause in query.clauses:
             at = np.minimum(np.searchsorted(clause.rows, rows), len(clause.rows) - 1)
-            scores += np.where(clause.rows[at] == rows, clause.weight * self._saturation(rows, clause.counts[at]), 0)
-        return scores
+            held = clause.rows[at] == rows
+            gained += np.where(held, clause.weight * self._saturation(rows, clause.counts[at]), 0)
+            covered += np.where(held, clause.weight, 0)
+        return gained * (covered / query.total)
+
+    def similarity(self, query: str | Query, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(m,) float64 scores from 0 to 1, which are an item's that is just what was asked: comparable between queries."""
+        query = self._asked(query)
+        return np.minimum(self.scores(query, rows) / query.most, 1) if query.most else np.zeros(len(rows))
 
     def ask(self, text: str) -> Query:
-        """What is looked for when somebody types ``text``. A word that nothing is like counts in ``most`` alone."""
+        """What is looked for when somebody types ``text``. A word that nothing is like counts in ``total`` alone."""
         if len(text) > _LONGEST:
             raise QueryError(f"The text to search for has {len(text):,} characters. Give at most {_LONGEST:,}")
         found = list(dict.fromkeys(words(text)))
@@ -116,7 +129,8 @@ class TextIndex:
             like_it = self._look_up(word)
             clauses += like_it
             unknown += not like_it
-        return Query(tuple(clauses), sum(clause.weight for clause in clauses) + unknown * self._idf(0))
+        total = sum(clause.weight for clause in clauses) + unknown * self._idf(0)
+        return Query(tuple(clauses), total, total)
 
     def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | None = None) -> Query:
         """The most telling words of items: those that few others hold, and some do."""
@@ -128,7 +142,8 @@ class TextIndex:
                     telling[term] = telling.get(term, 0.0) + float(share) * self._idf(held)
         chosen = sorted((term for term in telling if telling[term] > 0), key=lambda term: (-telling[term], term))
         clauses = tuple(Clause(*self._posted(term), telling[term]) for term in chosen[:_TELLING])
-        return Query(clauses, float(self.scores(Query(clauses, 0), liked).max(initial=0)))
+        query = Query(clauses, sum(clause.weight for clause in clauses), 0)
+        return replace(query, most=float(self.scores(query, liked).max(initial=0)))
 
     def terms_of(self, row: int) -> list[str]:
         """The terms that a row is found by, each once, in no order that matters."""
@@ -147,7 +162,7 @@ class TextIndex:
             return [clause for piece in pieces for clause in self._look_up(piece)]
         if is_spaceless(word) and len(word) > 1:  # never all together: in pairs, or at least in characters
             pairs = [clause for pair in wanted if (clause := self._together([pair]))]
-            return pairs or [clause for char in dict.fromkeys(word) if (clause := self._together([char]))]
+            return pairs or [clause for char in dict.fromkeys(word) if (clause := self._together(needed(char)))]
         meant: Sequence[int] = self._terms.beginning(wanted[0])
         if not meant and len(wanted[0]) > 3:
             meant = self._terms.near(wanted[0])
@@ -193,14 +208,13 @@ class TextIndex:
             return np.empty(0, np.int32), np.empty(0)
         rows = np.concatenate([clause.rows for clause in query.clauses])
         gains = np.concatenate([c.weight * self._saturation(c.rows, c.counts) for c in query.clauses])
-        if len(query.clauses) == 1:
-            return rows, gains
-        if _SPARSE * len(rows) < len(self):
+        weights = np.concatenate([np.full(len(c.rows), c.weight) for c in query.clauses])
+        if len(query.clauses) == 1 or _SPARSE * len(rows) < len(self):
             rows, at = np.unique(rows, return_inverse=True)
-            return rows, np.bincount(at, gains, len(rows))
-        sums = np.bincount(rows, gains, len(self))
-        rows = np.flatnonzero(sums)
-        return rows, sums[rows]
+            return rows, np.bincount(at, gains, len(rows)) * (np.bincount(at, weights, len(rows)) / query.total)
+        gained, covered = (np.bincount(rows, values, len(self)) for values in (gains, weights))
+        rows = np.flatnonzero(covered)
+        return rows, gained[rows] * (covered[rows] / query.total)
 
     def _idf(self, held: int) -> float:
         return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))

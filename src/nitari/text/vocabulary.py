@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nitari.text.build import signature
-
 
 class Vocabulary:
     """Sorted by UTF-8. ``letters`` (b,) uint8 are all terms, one after another; ``starts`` (v + 1,) says where each begins."""
@@ -57,6 +55,11 @@ class Vocabulary:
             else:
                 high = middle
         return low
+
+
+def signature(letters: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """(b,) uint8 bytes of words that begin at ``starts`` (w,) -> (w,) uint64, a bit for each byte value modulo 64."""
+    return np.bitwise_or.reduceat(np.uint64(1) << (letters & np.uint8(63)).astype(np.uint64), starts)
 
 
 def one_edit(a: bytes, b: bytes) -> bool:
