@@ -66,7 +66,7 @@ class Neighbours(NamedTuple):
 
 @dataclass(frozen=True)
 class Whole:
-    """What a CollectionAnnotator looks at. Rows are ready rows of ``catalog``, which has no annotator's columns yet."""
+    """What a CollectionAnnotator looks at. Rows are ready rows of ``catalog``, which has no annotator's columns here."""
 
     catalog: Catalog
     embeddings: Mapping[str, Embeddings]
@@ -77,8 +77,11 @@ class Whole:
     """(rows, side) -> pictures, each (H, W, 3) uint8 upright RGB."""
     before: Artifact | None
     """The newest annotation of this name, whatever its settings."""
+    was: np.ndarray
+    """(n_ready,) the row of ``before`` that is of the same picture, or -1."""
     out: Path
     """A folder: files left there are published with the columns."""
+    progress: Callable[[int, int], None]
 
 
 def create(spec: Mapping[str, Any]) -> Annotator | CollectionAnnotator:
