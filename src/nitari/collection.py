@@ -24,6 +24,7 @@ _FOLDERS = {
     "embeddings": "embeddings",
     "annotation": "annotations",
     "index": "indexes",
+    "text": "texts",
     "evaluation": "evaluations",
     "release": "releases",
 }
@@ -34,6 +35,7 @@ _MADE_BY = {
     "embeddings": "extract",
     "annotation": "annotate",
     "index": "build",
+    "text": "build",
     "evaluation": "evaluate",
     "release": "build",
 }

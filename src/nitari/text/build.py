@@ -123,7 +123,7 @@ def _place(
         at = np.repeat(cursor[rank] - first, count) + np.arange(len(ids))
         rows[at], counts[at] = held, times
         cursor[rank] += count
-        own[written : written + len(ids)] = rank[ids[np.argsort(held, kind="stable")]]
+        own[written : written + len(ids)] = rank[ids][np.lexsort((rank[ids], held))]
         written += len(ids)
         sizes += np.bincount(held, minlength=n)
         file.unlink()
