@@ -5,7 +5,7 @@
 Documents (100,000 and 1,000,000 unless told) are drawn from the words of Unicode's character names and from Japanese
 words, some within others (京都 in 東京都), run together as file names and captions run them. What is relevant is known from
 how they were made: `recall` is the share of relevant documents found with no limit on k, `precision` the share of what is
-found that is relevant. Times are of the 20 best, one query after another, on one thread. Needs the extra 'text' for
+found that is relevant. Times are of the processor, which a busy machine changes less than the clock; searches are for the 20 best. Needs the extra 'text' for
 tantivy. Writes benchmarks/results/text.json and .md.
 """
 
@@ -90,7 +90,12 @@ class Corpus:
         at, how = self.random.integers(1, len(word) - 1), self.random.integers(4)
         letter = chr(97 + int(self.random.integers(26)))
         swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-        return (word[:at] + letter + word[at + 1 :], word[:at] + word[at + 1 :], word[:at] + letter + word[at:], swapped)[how]
+        return (
+            word[:at] + letter + word[at + 1 :],
+            word[:at] + word[at + 1 :],
+            word[:at] + letter + word[at:],
+            swapped,
+        )[how]
 
 
 def english() -> list[str]:
@@ -121,7 +126,9 @@ class Ours:
 class Tantivy:
     """One segment, so that a document's number is its row. A word is all of its terms; any word will do."""
 
-    def __init__(self, name: str, analyzer: Any, prepare: Callable[[str], str], tokens: Callable[[str], list[str]]) -> None:
+    def __init__(
+        self, name: str, analyzer: Any, prepare: Callable[[str], str], tokens: Callable[[str], list[str]]
+    ) -> None:
         self.name, self._analyzer, self._prepare, self._tokens = name, analyzer, prepare, tokens
 
     def build(self, texts: Sequence[str], folder: Path) -> None:
@@ -198,7 +205,11 @@ def measure(n: int) -> dict[str, list[dict[str, Any]]]:
                 both = [text for text, _ in queries["two words, both"]]
                 times = [timed(lambda t=t, e=engine, r=rows: e.search(t, K, r))[0] for t in both[:30]]  # type: ignore[misc]
                 filtered.append({"selection": name, "engine": engine.name, **latency(times)})
-    return {"build": built, "search": sorted(asked, key=lambda row: list(queries).index(row["queries"])), "filtered": filtered}
+    return {
+        "build": built,
+        "search": sorted(asked, key=lambda row: list(queries).index(row["queries"])),
+        "filtered": filtered,
+    }
 
 
 def quality(engine: Any, entries: list[tuple[str, np.ndarray]], n: int, all_words: bool) -> dict[str, Any]:
@@ -236,9 +247,9 @@ def imports() -> list[dict[str, Any]]:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
 def report(results: dict[str, Any]) -> None:

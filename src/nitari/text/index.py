@@ -79,13 +79,11 @@ class TextIndex:
         """The k best of the rows that ``where`` admits. QueryError on a bad k or selection, and on text without words."""
         if k < 1:
             raise QueryError(f"k is {k}. Ask for at least 1 result")
-        if where is not None:
-            self._check(where.rows)
-        rows, scores = self._sum(self._asked(query))
+        admitted = None
         if where is not None:
             admitted = np.zeros(len(self), bool)
-            admitted[where.rows] = True
-            rows, scores = rows[admitted[rows]], scores[admitted[rows]]
+            admitted[self._check(where.rows)] = True
+        rows, scores = self._sum(self._asked(query), admitted)
         if len(rows) > k:
             best = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
             rows, scores = rows[best], scores[best]
@@ -202,19 +200,26 @@ class TextIndex:
     def _held(self, term: int) -> int:
         return int(self._starts[term + 1] - self._starts[term])
 
-    def _sum(self, query: Query) -> tuple[np.ndarray, np.ndarray]:
-        """Rows that any clause gives something, ascending, and the sum of what they get."""
-        if not query.clauses:
-            return np.empty(0, np.int32), np.empty(0)
-        rows = np.concatenate([clause.rows for clause in query.clauses])
-        gains = np.concatenate([c.weight * self._saturation(c.rows, c.counts) for c in query.clauses])
-        weights = np.concatenate([np.full(len(c.rows), c.weight) for c in query.clauses])
-        if len(query.clauses) == 1 or _SPARSE * len(rows) < len(self):
-            rows, at = np.unique(rows, return_inverse=True)
-            return rows, np.bincount(at, gains, len(rows)) * (np.bincount(at, weights, len(rows)) / query.total)
-        gained, covered = (np.bincount(rows, values, len(self)) for values in (gains, weights))
-        rows = np.flatnonzero(covered)
-        return rows, gained[rows] * (covered[rows] / query.total)
+    def _sum(self, query: Query, admitted: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The scores of the admitted rows that hold any word, ascending by row."""
+        held, gains = [np.empty(0, np.int32)], [np.empty(0)]
+        for rows, counts, weight in query.clauses:
+            if admitted is not None:
+                kept = admitted[rows]
+                rows, counts = rows[kept], counts[kept]
+            held.append(rows)
+            gains.append(weight * self._saturation(rows, counts))
+        if _SPARSE * sum(map(len, held)) < len(self):
+            found, at = np.unique(np.concatenate(held), return_inverse=True)
+            places = np.split(at, np.cumsum([len(rows) for rows in held])[:-1])
+        else:
+            found, places = np.arange(len(self)), held
+        gained, covered = np.zeros((2, len(found)))
+        for place, gain, weight in zip(places[1:], gains[1:], (clause.weight for clause in query.clauses), strict=True):
+            gained[place] += gain
+            covered[place] += weight
+        some = np.flatnonzero(covered)
+        return found[some], gained[some] * (covered[some] / (query.total or 1))
 
     def _idf(self, held: int) -> float:
         return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))

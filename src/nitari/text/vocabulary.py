@@ -38,9 +38,8 @@ class Vocabulary:
         """
         wanted = term.encode()
         mine = signature(np.frombuffer(wanted, np.uint8), np.zeros(1, np.int64))[0]
-        size = np.diff(self._starts)
-        alike = np.flatnonzero(np.abs(size - len(wanted)) <= 1)
-        alike = alike[np.bitwise_count(self._signatures[alike] ^ mine) <= 2]
+        alike = np.flatnonzero(np.bitwise_count(self._signatures ^ mine) <= 2)
+        alike = alike[np.abs(self._starts[alike + 1] - self._starts[alike] - len(wanted)) <= 1]
         return [int(number) for number in alike if one_edit(wanted, self._bytes(int(number)))]
 
     def _bytes(self, number: int) -> bytes:
