@@ -8,6 +8,7 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ConfigError, DamagedArtifactError
 from nitari.steps.build import build
+from nitari.steps.status import status
 from nitari.steps.text import index_text
 from nitari.text.index import TextIndex
 
@@ -70,6 +71,7 @@ def test_a_release_pins_it_when_columns_are_named(collection, space_of):
     artifact = collection.parent(release, "text")
     assert artifact.manifest.config == {"columns": ["category"]}
     assert build(collection, EXACT, text=["category"]).id == release.id
+    assert status(collection)["text"]["id"] == artifact.id
     assert not list((collection.path / "work").iterdir())
 
 

@@ -19,7 +19,7 @@ class OcrAnnotator:
     """Columns ``text``, lines from top to bottom, and ``text_confidence``, their mean by length; no text: "" and null.
 
     Detection by DBNet (Liao et al., "Real-time scene text detection with differentiable binarization", AAAI 2020),
-    recognition of Chinese, Japanese and Latin script by PP-OCR (Li et al., arXiv 2206.03001). Reading takes seconds, so a
+    recognition of Chinese, Japanese and Latin script by PP-OCR (Li et al., arXiv 2206.03001). Reading takes about a second, so a
     picture is first looked at in ``look`` pixels of its longer side, and read in ``side`` where something in it looks like
     text. Lines below ``confidence`` are left out. Each thread has networks of its own, of about 100 MB.
     """
@@ -29,7 +29,9 @@ class OcrAnnotator:
 
     def __init__(self, name: str = "ocr", side: int = 960, look: int = 320, confidence: float = 0.5) -> None:
         if not 32 <= look <= side:
-            raise ConfigError(f"annotator.look is {look} and annotator.side {side}. Give pixels from 32, look up to side")
+            raise ConfigError(
+                f"annotator.look is {look} and annotator.side {side}. Give pixels from 32, look up to side"
+            )
         if not 0 <= confidence < 1:
             raise ConfigError(f"annotator.confidence is {confidence}. Give a number from 0 to below 1")
         self.name = name

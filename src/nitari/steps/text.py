@@ -54,9 +54,7 @@ def index_text(collection: Collection, catalog: Catalog, columns: Sequence[str])
     work.mkdir(parents=True)
     log.info("Indexing the text of %s items", f"{catalog.n_ready:,}")
     counts = write(work, texts(catalog, columns))
-    return publish(
-        work, collection.folder("text"), "text", parents=parents, counts=counts, config={"columns": columns}
-    )
+    return publish(work, collection.folder("text"), "text", parents=parents, counts=counts, config={"columns": columns})
 
 
 def texts(catalog: Catalog, columns: Sequence[str]) -> Iterator[str]:

@@ -209,11 +209,11 @@ class TextIndex:
                 rows, counts = rows[kept], counts[kept]
             held.append(rows)
             gains.append(weight * self._saturation(rows, counts))
+        places: list[np.ndarray] = held
+        found = np.arange(len(self))
         if _SPARSE * sum(map(len, held)) < len(self):
             found, at = np.unique(np.concatenate(held), return_inverse=True)
             places = np.split(at, np.cumsum([len(rows) for rows in held])[:-1])
-        else:
-            found, places = np.arange(len(self)), held
         gained, covered = np.zeros((2, len(found)))
         for place, gain, weight in zip(places[1:], gains[1:], (clause.weight for clause in query.clauses), strict=True):
             gained[place] += gain
