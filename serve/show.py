@@ -53,6 +53,7 @@ def table(found: dict[str, Any]) -> str:
         if space["index"]:
             rows.append(("  its index", space["index"]))
     rows += [(f"annotation {name}", annotation) for name, annotation in found["annotations"].items()]
+    rows += [("text", found["text"])] if found["text"] else []
     rows += [("release", found["release"]), ("evaluation", found["evaluation"])]
     for label, entry in rows:
         if entry is None:

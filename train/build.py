@@ -3,6 +3,7 @@
     nitari build collection=shoes
     nitari build collection=shoes index=hnsw index.M=24 target=0.995
     nitari build collection=shoes index=exact switch=false
+    nitari build collection=shoes text.columns=[file_name,category]
     nitari build collection=shoes release.spaces=[encoder,colour] release.weights={encoder:1,colour:.3}
 
 An index of the same vectors and settings is used again. `ann_recall_at_10` compares the index with an exact search.
@@ -15,6 +16,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.steps.build import build
 
@@ -30,6 +32,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         plain(cfg.index),
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
+        text=plain(cfg.text.columns),
         target=cfg.target,
         seed=cfg.seed,
         threads=cfg.workers,
@@ -54,8 +57,17 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "release": release.id,
         "current": collection.current == release.id,
         "weights": release.manifest.info["weights"],
+        "text": _text(collection, release),
         "spaces": spaces,
     }
+
+
+def _text(collection: Collection, release: Artifact) -> dict[str, Any] | None:
+    if "text" not in release.manifest.parents:
+        return None
+    manifest = collection.parent(release, "text").manifest
+    size = sum(entry["size"] for entry in manifest.files.values())
+    return {"id": manifest.id, **manifest.config, **manifest.counts, "bytes": size}
 
 
 def show(result: Mapping[str, Any]) -> str:
@@ -91,6 +103,9 @@ def show(result: Mapping[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     role = "current" if result["current"] else "not the current one"
+    if result["text"]:
+        text = result["text"]
+        lines += ["", f"Words of {', '.join(text['columns'])}: {text['terms']:,} different ones"]
     return "\n".join([*lines, "", f"Release {result['release']} ({role})"])
 
 

@@ -25,6 +25,7 @@ FORMAT_VERSIONS = {
     "embeddings": 1,
     "annotation": 1,
     "index": 1,
+    "text": 1,
     "evaluation": 1,
     "release": 1,
 }

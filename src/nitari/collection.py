@@ -25,6 +25,7 @@ _FOLDERS = {
     "embeddings": "embeddings",
     "annotation": "annotations",
     "index": "indexes",
+    "text": "texts",
     "evaluation": "evaluations",
     "release": "releases",
 }
@@ -36,6 +37,7 @@ _MADE_BY = {
     "embeddings": "extract",
     "annotation": "annotate",
     "index": "build",
+    "text": "build",
     "evaluation": "evaluate",
     "release": "build",
 }

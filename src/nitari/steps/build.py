@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nitari.artifact import Artifact, publish
-from nitari.catalog import ANNOTATION
+from nitari.catalog import ANNOTATION, Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
@@ -18,6 +18,7 @@ from nitari.index import create
 from nitari.index.tuning import tune
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, silent
+from nitari.steps.text import index_text
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def build(
     *,
     spaces: Sequence[str] | None = None,
     weights: Mapping[str, float] | None = None,
+    text: Sequence[str] | None = None,
     target: float = 0.99,
     k: int = 10,
     seed: int = 0,
@@ -45,8 +47,9 @@ def build(
     ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
     extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
-    scoring: None counts the space 'encoder' alone, or all alike where there is none. An index of the same vectors and
-    settings is used again, and so is a release of the same parts.
+    scoring: None counts the space 'encoder' alone, or all alike where there is none. ``text`` names the catalog columns
+    whose words are searched; None searches none. An index of the same vectors, or words, and settings is used again,
+    and so is a release of the same parts.
     """
     if not 0 < target <= 1:
         raise ConfigError(f"target is {target}. Give a recall above 0 and up to 1")
@@ -59,6 +62,8 @@ def build(
         config = {**index, "target": target, "k": k, "seed": seed}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
         parents |= _annotations(collection, catalog)
+        if text is not None:
+            parents["text"] = index_text(collection, Catalog.newest(collection), text)
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact

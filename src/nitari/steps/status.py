@@ -49,6 +49,7 @@ def status(collection: Collection) -> dict[str, Any]:
         "encoder": _describe(encoder),
         "spaces": spaces,
         "annotations": {name: _described(artifact) for name, artifact in annotations.items()},
+        "text": _describe(collection.find("text")),
         "release": _describe(release),
         "releases": collection.ids("release"),
         "evaluation": _describe(evaluation),
