@@ -109,6 +109,13 @@ class Selection:
             self._rows = np.flatnonzero(self._mask)  # type: ignore[arg-type]
         return self._rows
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest row that may be admitted; (0, -1): there is none."""
+        if self._mask is not None:
+            return 0, len(self._mask) - 1
+        return (int(self.rows[0]), int(self.rows[-1])) if self.count else (0, -1)
+
     def mask(self, n: int) -> np.ndarray:
         """(n,) bool, where n is the number of rows that are selected from."""
         if self._mask is None or len(self._mask) != n:
