@@ -15,7 +15,7 @@ from nitari.index.planner import Part, Region
 from nitari.index.scan import Scan
 from nitari.mask import encode
 
-_LEAST = 4096  # rows of a value that are worth a block: fewer are gathered as fast
+_LEAST = 4096  # rows that are worth a block: fewer are gathered as fast
 _SAMPLE = 64  # rows of a selection that show which blocks it may lie in
 _BLOCKS = 8  # a selection over more of them is answered from all vectors
 
@@ -42,8 +42,9 @@ class Facets:
     def of(cls, scan: Scan, attributes: pa.Table | None) -> Self:
         """Lay out what is scanned by each column of ``attributes``, (n,) values row-aligned with the vectors."""
         facets = []
-        for column in attributes.column_names if attributes is not None else ():
-            encoded = encode(attributes.column(column))
+        columns = {} if attributes is None else dict(zip(attributes.column_names, attributes.columns, strict=True))
+        for column, values in columns.items():
+            encoded = encode(values)
             if encoded.codes is None:
                 continue
             sizes = np.bincount(encoded.codes, minlength=len(encoded.values))
@@ -55,15 +56,15 @@ class Facets:
             of = block[encoded.codes]
             order = np.argsort(of, kind="stable")
             rows = order[np.count_nonzero(of < 0) :]
-            values = ["" if value is None else str(value) for value in encoded.values.take(pa.array(large)).to_pylist()]
+            names = ["" if value is None else str(value) for value in encoded.values.take(pa.array(large)).to_pylist()]
             copy = scan.vectors[rows] if scan.codes is None else scan.codes.take(rows)
-            facets.append(Facet(column, values, sizes[large].tolist(), rows, of, copy))
+            facets.append(Facet(column, names, sizes[large].tolist(), rows, of, copy))
         return cls(scan, facets)
 
     def divide(self, where: Selection, n: int) -> list[list[Part]]:
         """The ways to find all that ``where`` admits in blocks of one facet: none, or one a facet."""
-        ways = []
-        if not where.count:
+        ways: list[list[Part]] = []
+        if where.count < _LEAST:
             return ways
         sample = where.rows[:: max(1, where.count // _SAMPLE)]
         for facet, regions in zip(self.facets, self.regions, strict=True):

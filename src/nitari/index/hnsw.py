@@ -21,6 +21,7 @@ import numpy as np
 
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.index.planned import Planned
+from nitari.index.planner import Vectors
 from nitari.space import Space
 
 FILE = "graph.nmslib"
@@ -72,6 +73,8 @@ class Hnsw(Planned):
 class Graph:
     """One graph of nmslib. It holds its own copy of the vectors, about 1.6 KB each at dim 128 while it is built."""
 
+    ranked = True
+
     def __init__(self, space: Space, M: int, ef_construction: int, threads: int) -> None:  # noqa: N803
         self.space = space
         self.threads = threads
@@ -79,7 +82,7 @@ class Graph:
         self._graph: Any = None
         self._gate = _Gate(lambda ef: self._graph.setQueryTimeParams({"efSearch": ef}))
 
-    def build(self, vectors: np.ndarray) -> None:
+    def build(self, vectors: Vectors) -> None:
         if len(vectors) > _MAX_ROWS:
             raise ConfigError(f"nmslib numbers at most {_MAX_ROWS:,} vectors; space '{self.space.name}' has more")
         graph = self._new()

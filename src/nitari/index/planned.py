@@ -17,6 +17,7 @@ from nitari.errors import DamagedArtifactError
 from nitari.filters import Selection
 from nitari.index import SearchResult, check_request, padded
 from nitari.index.codes import Codes
+from nitari.index.duplicates import Distinct, Picked
 from nitari.index.facets import Facets
 from nitari.index.planner import Engine, Part, Plan, Region, answer, cheapest, plan
 from nitari.index.scan import Scan
@@ -55,10 +56,10 @@ class Planned:
         scan = Scan.of(self.space, vectors)
         self._adopt(scan, Facets.of(scan, attributes))
         for region in self._with_engine():
-            region.engine = self.engine()
-            if region.engine is not None:
-                rows = region.scan.rows
-                region.engine.build(vectors if rows is None else np.asarray(vectors[rows]))
+            engine, rows = self.engine(), region.scan.rows
+            if engine is not None:
+                region.engine = Distinct(engine)
+                region.engine.build(vectors if rows is None else Picked(vectors, rows))
 
     def plan(self, k: int, where: Selection | None = None) -> list[Plan]:
         """How a search would be answered: one plan, or several where what is admitted lies in several facet blocks."""
@@ -115,7 +116,8 @@ class Planned:
         verify(space, path, parameters["files"])
         index._stored = {name: (path / name, digest) for name, digest in parameters["files"].items()}
         for region in index._with_engine():
-            region.engine = index.engine()
+            engine = index.engine()
+            region.engine = None if engine is None else Distinct(engine)
         for stem, region in index._engines():
             assert region.engine is not None
             region.engine.load(path, stem)

@@ -10,22 +10,36 @@ import math
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from nitari.filters import Selection
 from nitari.index.scan import Found, Scan, rank
 
+_PART = 2000  # what a search costs besides, in vectors read in passing
+_AGAIN = 0.5  # of an exact search's cost: what a second, wider search may cost
 _FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
 
 
-class Engine(Protocol):
-    """Approximate search over vectors numbered from 0, by a native library."""
+class Vectors(Protocol):
+    """(n, width) vectors of which some are read at a time: an array, or rows of one."""
 
-    def build(self, vectors: np.ndarray) -> None:
-        """(n, dim), which may be a memory map."""
-        ...
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+class Engine(Protocol):
+    """Approximate search over vectors numbered from 0, by a native library.
+
+    ``ranked``: candidates are in the order of their true distances; otherwise they are put in it, and may be many more
+    than asked for.
+    """
+
+    ranked: bool
+
+    def build(self, vectors: Vectors) -> None: ...
 
     def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
         """Up to ``fetch`` numbers a query, nearest first; ``effort`` is what the index's ``sweep`` names."""
@@ -85,8 +99,8 @@ class Part:
 
 
 class Plan(NamedTuple):
-    """``kind``: ``graph`` or ``scan`` of all, ``widened`` graph or ``gather`` of what is admitted; ``in block`` where a
-    facet value has them to itself. ``fetch`` candidates by ``effort``: of a graph.
+    """``kind``: ``engine`` or ``scan`` of all, ``widened`` engine or ``gather`` of what is admitted; ``in block`` where a
+    facet value has them to itself. ``fetch`` candidates by ``effort``: of an engine.
     """
 
     kind: str
@@ -102,18 +116,22 @@ def plan(part: Part, k: int, effort: int) -> Plan:
     every, exact = part.mask is None, part.exact
     where = f" in {region.name}" if region.name else ""
     if region.engine is not None and wanted:
-        fetch = wanted if every else _fetch(wanted, part.count / len(region))
-        wide = effort if every else 2 * effort
+        share = part.count / len(region)
+        fetch = wanted if every else _fetch(wanted, share)
+        wide = math.ceil(
+            effort * (2 - share)
+        )  # the fewer are admitted, the more of them lie at the edge of what is seen
         cost = region.engine.cost(fetch, wide)
         if cost < exact:
-            return Plan(("graph" if every else "widened") + where, part, cost, fetch, wide)
+            return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
     return Plan(("scan" if every or exact == len(region) else "gather") + where, part, exact)
 
 
 def cheapest(choices: Iterable[Iterable[Part]], k: int, effort: int) -> list[Plan]:
     """Of several ways to divide what is admitted, the one that costs least."""
     return min(
-        ([plan(part, k, effort) for part in parts] for parts in choices), key=lambda plans: sum(p.cost for p in plans)
+        ([plan(part, k, effort) for part in parts] for parts in choices),
+        key=lambda plans: sum(p.cost + _PART for p in plans),
     )
 
 
@@ -130,12 +148,11 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
     assert engine is not None
     found, fallen = [], 0
     for query, listed in zip(queries, engine.candidates(queries, chosen.fetch, chosen.effort), strict=True):
-        near, fetch = _admitted(listed, part), chosen.fetch
-        while len(near) < wanted and part.mask is not None:
-            fetch = _fetch(wanted, max(1, len(near)) / fetch)
-            if fetch >= len(scan) or engine.cost(fetch, chosen.effort) >= part.exact:
-                break
-            near = _admitted(engine.candidates(query[None], fetch, chosen.effort)[0], part)
+        near = _admitted(query, listed, part, chosen.fetch)
+        if len(near) < wanted and len(near) and part.mask is not None:
+            fetch = _fetch(wanted, len(near) / chosen.fetch)
+            if engine.cost(fetch, chosen.effort) < _AGAIN * part.exact:
+                near = _admitted(query, engine.candidates(query[None], fetch, chosen.effort)[0], part, fetch)
         if len(near) < wanted:
             found += scan.nearest(query[None], k, part.picked)
             fallen += 1
@@ -150,10 +167,15 @@ def _fetch(wanted: int, share: float) -> int:
     return math.ceil(2 * wanted / share)
 
 
-def _admitted(listed: np.ndarray, part: Part) -> np.ndarray:
-    """(m,) int64: what an engine gave, without repetitions, without numbers that do not exist, and only what is admitted."""
-    numbers, n = listed.tolist(), len(part.region)
+def _admitted(query: np.ndarray, listed: np.ndarray, part: Part, fetch: int) -> np.ndarray:
+    """(m,) int64: the nearest ``fetch`` of what an engine gave, without repetitions, numbers that do not exist and what is
+    not admitted.
+    """
+    region = part.region
+    numbers, n = listed.tolist(), len(region)
     if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0 or max(numbers, default=0) >= n:
         listed = np.array([number for number in dict.fromkeys(numbers) if 0 <= number < n], np.int64)
     near = listed.astype(np.int64, copy=False)
+    if region.engine is not None and not region.engine.ranked:
+        near = region.scan.order(query, near)[:fetch]
     return near if part.mask is None else near[part.mask[near]]

@@ -42,7 +42,8 @@ class Scan:
         self.codes = codes
         self.origin = vectors if origin is None else origin
         self.rows = rows
-        self._as_it_is = vectors.dtype == np.float32 and (unit or space.metric != "cosine")
+        contiguous = codes is None or rows is None  # a block of codes has no float32 beside it
+        self._as_it_is = contiguous and vectors.dtype == np.float32 and (unit or space.metric != "cosine")
 
     @classmethod
     def of(cls, space: Space, vectors: np.ndarray) -> Scan:
@@ -84,9 +85,9 @@ class Scan:
             step = min(step, max(256, _NUMBERS // self.space.width))
         for start in range(0, total, step):
             stop = min(start + step, total)
-            here = slice(start, stop) if rows is None else rows[start:stop]
+            here: Any = slice(start, stop) if rows is None else rows[start:stop]
             if codes is None:
-                distances = self.space.distances(queries, self._floats(here))
+                distances = self.space.distances(queries, self._comparable(self.vectors[here]))
             else:
                 distances = codes.distances(queries, here)
             if left_out is not None:
@@ -110,9 +111,13 @@ class Scan:
             for query, one in zip(queries, near, strict=True)
         ]
 
-    def _floats(self, here: np.ndarray | slice) -> np.ndarray:
-        """(rows, width) to compare: float32, of unit norm in cosine; as stored in hamming."""
-        block = self.vectors[here]
+    def order(self, query: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """The numbers, nearest first, as far as float32 tells."""
+        block = self._comparable(self.origin[numbers if self.rows is None else self.rows[numbers]])
+        return np.asarray(numbers[np.argsort(self.space.distances(query[None], block)[0], kind="stable")])
+
+    def _comparable(self, block: np.ndarray) -> np.ndarray:
+        """(rows, width): float32, of unit norm in cosine; as stored in hamming."""
         if self.space.metric == "hamming":
             return block
         block = np.asarray(block, np.float32)
