@@ -52,6 +52,7 @@ def table(found: dict[str, Any]) -> str:
         rows.append((f"space {name}", space))
         if space["index"]:
             rows.append(("  its index", space["index"]))
+    rows += [(f"annotation {name}", annotation) for name, annotation in found["annotations"].items()]
     rows += [("release", found["release"]), ("evaluation", found["evaluation"])]
     for label, entry in rows:
         if entry is None:

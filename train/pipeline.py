@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             print(step.show(result), file=sys.stderr)
         print(f"{name} took {clock(seconds)}", file=sys.stderr, flush=True)
         results[name] = {**result, "seconds": round(seconds, 1)}
-    catalog = Catalog(Collection.existing(cfg.root, cfg.collection).latest("catalog"))
+    catalog = Catalog.newest(Collection.existing(cfg.root, cfg.collection))
     results["example"] = catalog.records([catalog.n_ready // 2], ["file_name"])[0]["file_name"]
     results |= {"root": str(cfg.root), "tracking": cfg.tracking}
     return results

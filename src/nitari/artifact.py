@@ -22,6 +22,7 @@ FORMAT_VERSIONS = {
     "thumbnails": 1,
     "encoder": 1,
     "embeddings": 1,
+    "annotation": 1,
     "index": 1,
     "evaluation": 1,
     "release": 1,
@@ -123,8 +124,8 @@ class Artifact:
 
     def _remedy(self) -> str:
         job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit", "embeddings": "extract"}
-        name = job.get(self.manifest.kind, "evaluate" if self.manifest.kind == "evaluation" else "build")
-        return f"Renew it with: nitari {name} collection=…"
+        job |= {"annotation": "annotate", "evaluation": "evaluate"}
+        return f"Renew it with: nitari {job.get(self.manifest.kind, 'build')} collection=…"
 
 
 def new_id() -> str:

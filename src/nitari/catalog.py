@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,10 +14,14 @@ import pyarrow.parquet as pq
 
 from nitari import filters
 from nitari.artifact import Artifact
-from nitari.errors import FilterError, QueryError
+from nitari.collection import Collection
+from nitari.errors import ArtifactError, FilterError, QueryError
 from nitari.filters import Filter, Selection
 
 FILE = "catalog.parquet"
+COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
+ANNOTATION = "annotation:"
+"""What an annotation's role begins with where another artifact pins it; the annotator's name follows."""
 
 # Written by ingest. `fingerprint` is what tells a changed original without reading it.
 SCHEMA = pa.schema(
@@ -68,19 +72,54 @@ PASSING = ("missing", "unreadable_file", "memory", "timeout", "crashed")
 
 
 class Catalog:
-    """One version of a collection's table, read column by column as asked for. Thread-safe."""
+    """One version of a collection's table and ``annotations`` of it, read column by column as asked for. Thread-safe.
 
-    def __init__(self, artifact: Artifact) -> None:
+    An annotation's columns are null beyond the ready rows. Raises ArtifactError where one was made from another catalog,
+    or has a column that is there already.
+    """
+
+    def __init__(self, artifact: Artifact, annotations: Mapping[str, Artifact] | None = None) -> None:
         self.artifact = artifact
+        self.annotations = dict(annotations or {})
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
+        self._annotated: dict[str, pq.ParquetFile] = {}
+        for name, annotation in self.annotations.items():
+            annotation.expect_parent("catalog", artifact)
+            file = pq.ParquetFile(annotation.file(COLUMNS), memory_map=True)
+            for column in file.schema_arrow.names:
+                if column in self.schema.names:
+                    raise ArtifactError(
+                        f"The column '{column}' of annotator '{name}' is in the catalog already. Remove "
+                        f"'{annotation.path.parent}', or annotate again under another column name"
+                    )
+            self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
         self.n_items = self._file.metadata.num_rows
         self.n_ready = artifact.manifest.counts[READY]
 
+    @classmethod
+    def newest(cls, collection: Collection) -> Catalog:
+        """The newest catalog of a collection, with the newest annotation of each annotator that was made from it."""
+        artifact = collection.latest("catalog")
+        return cls(artifact, collection.annotations(artifact))
+
+    @classmethod
+    def pinned(cls, collection: Collection, by: Artifact) -> Catalog:
+        """The catalog that an artifact, such as a release, pins, with the annotations that it pins."""
+        names = [role.removeprefix(ANNOTATION) for role in by.manifest.parents if role.startswith(ANNOTATION)]
+        annotations = {name: collection.parent(by, f"{ANNOTATION}{name}", name) for name in names}
+        return cls(collection.parent(by, "catalog"), annotations)
+
+    @property
+    def parents(self) -> dict[str, Artifact]:
+        """What an artifact that was made from all of this pins, by role."""
+        return {"catalog": self.artifact} | {f"{ANNOTATION}{name}": made for name, made in self.annotations.items()}
+
     @property
     def schema(self) -> pa.Schema:
-        return self._file.schema_arrow
+        own: pa.Schema = self._file.schema_arrow
+        return pa.schema([*own, *(file.schema_arrow.field(name) for name, file in self._annotated.items())])
 
     @property
     def attributes(self) -> list[str]:
@@ -94,8 +133,14 @@ class Catalog:
                 raise QueryError(f"The catalog has no column '{name}'. It has: {', '.join(self.schema.names)}")
             with self._reading:
                 if name not in self._columns:
-                    self._columns[name] = self._file.read([name]).column(0)
+                    self._columns[name] = self._read(name)
         return self._columns[name]
+
+    def _read(self, name: str) -> pa.ChunkedArray:
+        if name not in self._annotated:
+            return self._file.read([name]).column(0)
+        column = self._annotated[name].read([name]).column(0)
+        return pa.chunked_array([*column.chunks, pa.nulls(self.n_items - len(column), column.type)], column.type)
 
     def ready(self, name: str) -> pa.ChunkedArray:
         """(n_ready,) values of a column, row-aligned with every embedding."""

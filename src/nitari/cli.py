@@ -14,7 +14,7 @@ from nitari import __version__
 from nitari.errors import ConfigError, MissingExtraError, NitariError
 
 # The training side composes Hydra configurations; the serving side parses the same key=value form without Hydra.
-TRAIN = ("ingest", "fit", "extract", "build", "evaluate", "compare", "sweep", "pipeline", "demo")
+TRAIN = ("ingest", "fit", "extract", "annotate", "build", "evaluate", "compare", "sweep", "pipeline", "demo")
 SERVE = ("recommend", "show", "doctor")
 
 

@@ -22,6 +22,7 @@ _FOLDERS = {
     "thumbnails": "thumbnails",
     "encoder": "encoders",
     "embeddings": "embeddings",
+    "annotation": "annotations",
     "index": "indexes",
     "evaluation": "evaluations",
     "release": "releases",
@@ -31,6 +32,7 @@ _MADE_BY = {
     "thumbnails": "ingest",
     "encoder": "fit",
     "embeddings": "extract",
+    "annotation": "annotate",
     "index": "build",
     "evaluation": "evaluate",
     "release": "build",
@@ -59,7 +61,7 @@ class Collection:
         return collection
 
     def folder(self, kind: str, space: str | None = None) -> Path:
-        """Where artifacts of ``kind`` are published; embeddings and indexes have one folder a space."""
+        """Where artifacts of ``kind`` are published; embeddings and indexes have one folder a space, annotations one a name."""
         folder = self.path / _FOLDERS[kind]
         return folder / space if space else folder
 
@@ -69,7 +71,7 @@ class Collection:
         return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
 
     def spaces(self, kind: str = "embeddings") -> list[str]:
-        """Names of the spaces that have a published artifact of ``kind``."""
+        """Names of the spaces that have a published artifact of ``kind``; of the annotators that have an annotation."""
         folder = self.folder(kind)
         return sorted(p.name for p in folder.iterdir() if self.ids(kind, p.name)) if folder.is_dir() else []
 
@@ -85,8 +87,9 @@ class Collection:
         """The newest published artifact; raises ArtifactError naming the job that makes one."""
         artifact = self.find(kind, space)
         if artifact is None:
-            what = f"{kind} of space '{space}'" if space else kind
-            extra = f" extractor={space}" if kind == "embeddings" and space else ""
+            what = f"{kind} of {'annotator' if kind == 'annotation' else 'space'} '{space}'" if space else kind
+            group = {"embeddings": "extractor", "annotation": "annotator"}.get(kind)
+            extra = f" {group}={space}" if group and space else ""
             raise ArtifactError(
                 f"Collection '{self.name}' has no {what} yet. Run: nitari {_MADE_BY[kind]} collection={self.name}{extra}"
             )
@@ -100,6 +103,17 @@ class Collection:
         parent = self.open(pinned["kind"], pinned["id"], space)
         artifact.expect_parent(role, parent)
         return parent
+
+    def annotations(self, catalog: Artifact) -> dict[str, Artifact]:
+        """Each annotator's newest annotation that was made from ``catalog``, by the annotator's name."""
+        found = {}
+        for name in self.spaces("annotation"):
+            for artifact_id in reversed(self.ids("annotation", name)):
+                artifact = self.open("annotation", artifact_id, name)
+                if artifact.manifest.parents["catalog"]["digest"] == catalog.manifest.digest:
+                    found[name] = artifact
+                    break
+        return found
 
     def work(self, job: str, key: Mapping[str, Any]) -> Path:
         """A directory for a job's unfinished output, the same for the same ``key``, so that a killed job resumes."""

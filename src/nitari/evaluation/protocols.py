@@ -78,7 +78,7 @@ def evaluate(
     are always looked for in the whole collection. Without ``labels`` the label metrics are None, as is
     ``ann_recall_at_10`` in a space that has no index.
     """
-    catalog = Catalog(collection.latest("catalog"))
+    catalog = Catalog.newest(collection)
     subjects = [open_subject(collection, catalog, artifact) for artifact in spaces]
     if not subjects:
         raise ConfigError("No space is to be evaluated. Name some, for example: spaces=[encoder,pixels]")
@@ -141,7 +141,7 @@ def evaluate(
             map_items=settings.map_items,
             seed=seed,
         )
-        parents = {"catalog": catalog.artifact}
+        parents = catalog.parents
         for subject in subjects:
             parents[f"embeddings:{subject.name}"] = subject.embeddings.artifact
             if subject.index is not None:

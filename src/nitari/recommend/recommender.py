@@ -32,7 +32,7 @@ class Recommender:
     def __init__(self, collection: Collection, release: Artifact, encode: Encode | None = None) -> None:
         self.collection = collection
         self.release = release
-        self.catalog = Catalog(collection.parent(release, "catalog"))
+        self.catalog = Catalog.pinned(collection, release)
         self.spaces: list[str] = list(release.manifest.info["spaces"])
         self.weights: dict[str, float] = dict(release.manifest.info["weights"])
         self._encode = encode

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nitari.artifact import Artifact, publish
+from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
@@ -38,6 +39,8 @@ def build(
 ) -> Artifact:
     """Publish an index a space and a release of them all, and make it the current one unless ``switch`` is False.
 
+    The newest annotation of each annotator that was made from the newest catalog is pinned as well.
+
     ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
     extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
@@ -54,6 +57,8 @@ def build(
         scoring = _weights(list(embeddings), weights)
         config = {**index, "target": target, "k": k, "seed": seed}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
+        for name, annotation in collection.annotations(catalog).items():
+            parents[f"{ANNOTATION}{name}"] = annotation
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact

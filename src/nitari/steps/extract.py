@@ -60,7 +60,7 @@ def extract(
     """
     if shard < 1 or (threads is not None and threads < 1):
         raise ConfigError(f"shard is {shard} and threads {threads}. Both are counts from 1")
-    catalog = Catalog(collection.latest("catalog"))
+    catalog = Catalog.newest(collection)
     if not catalog.n_ready:
         raise ConfigError(
             f"Collection '{collection.name}' has no readable picture. See why with: nitari show collection={collection.name}"

@@ -86,7 +86,7 @@ def fit(
         if done is not None:
             return done
         wanted(recipe.encode.beside, recipe.encode.weights)  # what is wrong with it is said before hours of training
-        catalog = Catalog(collection.latest("catalog"))
+        catalog = Catalog.newest(collection)
         folder = work(collection, recipe)
         mask = training_mask(catalog, recipe.where)
         train, held_out = recipe.data.choose(mask, recipe.seed)

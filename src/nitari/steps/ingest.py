@@ -106,7 +106,7 @@ def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
     source = pa.array([source_name] * listing.num_rows, pa.string())
     mine = listing.append_column("source", source)
     others = old.others(source_name)
-    names = [name for name in others.column_names if name not in FOUND_SCHEMA.names and name not in old.annotations]
+    names = [name for name in others.column_names if name not in FOUND_SCHEMA.names]
     table = columns.concat([mine, others.select(names)])
     return table.take(pc.sort_indices(table, [("source", "ascending")]))  # stable
 
@@ -188,9 +188,8 @@ def _assemble(
     for name in wanted.column_names:
         if name not in table.column_names:
             table = table.append_column(name, wanted.column(name))
-    table = old.annotate(table)
     gone = old.departed(source_name, wanted.column("item_id"))
-    listed = {name for source in sources.values() for name in source["attributes"]} | set(old.annotations)
+    listed = {name for source in sources.values() for name in source["attributes"]}
     table = columns.concat([table, gone])
     order = [name for name in (*old.attributes, *table.column_names) if name in listed]
     table = table.select([*catalog.SCHEMA.names, *dict.fromkeys(order)])

@@ -41,12 +41,6 @@ class Previous:
     def attributes(self) -> list[str]:
         return [name for name in self.table.column_names if name not in catalog.SCHEMA.names]
 
-    @property
-    def annotations(self) -> list[str]:
-        """Attribute columns that no source lists: an annotator's."""
-        listed = {name for source in self.sources.values() for name in source["attributes"]}
-        return [name for name in self.attributes if name not in listed]
-
     def pool(self, source_name: str) -> pa.Table:
         """The rows that stand as they are, as a part (see ``part_schema``).
 
@@ -94,18 +88,6 @@ class Previous:
         """The rows of other sources that are not gone."""
         status, source = self.table.column("status"), self.table.column("source")
         return self.table.filter(pc.and_(pc.not_equal(status, GONE), pc.not_equal(source, source_name)))
-
-    def annotate(self, table: pa.Table) -> pa.Table:
-        """Add the annotators' columns to ``table``, for items whose picture (sha256) is still the same."""
-        if not self.annotations:
-            return table
-        index = pc.index_in(table.column("item_id"), value_set=self.table.column("item_id"))
-        same = pc.equal(self.table.column("sha256").take(index), table.column("sha256"))
-        index = pc.if_else(pc.fill_null(same, False), index, pa.scalar(None, pa.int32()))
-        for name in self.annotations:
-            if name not in table.column_names:
-                table = table.append_column(name, self.table.column(name).take(index))
-        return table
 
     def next_part(self) -> int:
         """The first free number for a thumbnail shard."""

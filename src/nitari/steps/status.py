@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nitari.artifact import Artifact
+from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.extractor.stored import pinned
 
@@ -37,6 +38,7 @@ def status(collection: Collection) -> dict[str, Any]:
             "dtype": space["dtype"],
             "index": None if index is None else {**_described(index), "kind": index.manifest.config.get("_target_")},
         }
+    annotations = {name: collection.latest("annotation", name) for name in collection.spaces("annotation")}
     release = collection.release() if collection.current else None
     evaluation = collection.find("evaluation")
     return {
@@ -46,6 +48,7 @@ def status(collection: Collection) -> dict[str, Any]:
         "thumbnails": _describe(thumbnails),
         "encoder": _describe(encoder),
         "spaces": spaces,
+        "annotations": {name: _described(artifact) for name, artifact in annotations.items()},
         "release": _describe(release),
         "releases": collection.ids("release"),
         "evaluation": _describe(evaluation),
@@ -81,6 +84,15 @@ def stale(collection: Collection) -> list[Stale]:
                 found.append(
                     Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}")
                 )
+    for annotator in collection.spaces("annotation"):
+        annotation = collection.latest("annotation", annotator)
+        reasons = [_older(annotation, "catalog", catalog)]
+        reasons += [_older(annotation, f"embeddings:{s}", collection.latest("embeddings", s)) for s in spaces]
+        reason = next((reason for reason in reasons if reason), None)
+        if reason:
+            found.append(
+                Stale(f"annotation/{annotator}", reason, f"nitari annotate collection={name} annotator={annotator}")
+            )
     release = collection.release() if collection.current else None
     if release is None and spaces:
         found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))
@@ -92,6 +104,10 @@ def stale(collection: Collection) -> list[Stale]:
                 reasons.append(f"space '{space}' is stale" if role in release.manifest.parents else None)
             elif role in release.manifest.parents:
                 reasons.append(_older(release, role, collection.latest("embeddings", space)))
+        for annotator, annotation in collection.annotations(catalog).items():
+            role = f"{ANNOTATION}{annotator}"
+            missing = None if role in release.manifest.parents else f"it lacks annotation '{annotator}'"
+            reasons.append(missing or _older(release, role, annotation))
         first = next((reason for reason in reasons if reason), None)
         if first:
             found.append(Stale("release", first, f"nitari build collection={name}"))

@@ -1,0 +1,76 @@
+"""Which pictures are there more than once: equal bytes, and those that a space cannot tell apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nitari.annotator import Whole
+from nitari.annotator.groups import Groups, groups
+from nitari.errors import ConfigError
+
+
+class DuplicatesAnnotator:
+    """Columns ``duplicate_group``, ``duplicate_count`` and ``is_duplicate``.
+
+    A group is named by the item_id of its largest picture, the first of those; all its pictures but that one are
+    duplicates, so that ``is_duplicate=false`` shows one of each. A picture that is there once has no group, and count 1.
+
+    Pictures of equal bytes are one group. With ``space``, so are those that are joined by a chain of pictures, each
+    within ``threshold`` of the next in that space's own distance: one bit more in a hamming space, 0.01 in a cosine one.
+    """
+
+    def __init__(self, name: str = "duplicates", space: str | None = None, threshold: float | None = None) -> None:
+        if (space is None) != (threshold is None):
+            raise ConfigError(
+                f"annotator.space is {space} and annotator.threshold {threshold}. Give both, or neither: equal bytes only"
+            )
+        if threshold is not None and threshold < 0:
+            raise ConfigError(f"annotator.threshold is {threshold}. Give a distance from 0")
+        self.name = name
+        self.space = space
+        self.threshold = threshold
+        self.spaces = [] if space is None else [space]
+        self.columns = {
+            "duplicate_group": pa.string(),
+            "duplicate_count": pa.int32(),
+            "is_duplicate": pa.bool_(),
+        }
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return {
+            "_target_": "nitari.annotator.duplicates.DuplicatesAnnotator",
+            "name": self.name,
+            "space": self.space,
+            "threshold": self.threshold,
+        }
+
+    def survey(self, whole: Whole) -> pa.Table:
+        n = whole.catalog.n_ready
+        known = Groups(n)
+        codes = pc.dictionary_encode(whole.catalog.ready("sha256")).combine_chunks().indices.to_numpy()
+        _, first, equal = np.unique(codes, return_index=True, return_inverse=True)
+        known.join(np.arange(n), first[equal])
+        if self.space is not None and self.threshold is not None:
+            embeddings, space = whole.embeddings[self.space], self.space
+            groups(
+                embeddings.space,
+                lambda queries, k: whole.search(space, queries, k),
+                embeddings.vectors,
+                self.threshold,
+                among=known,
+                progress=whole.progress,
+            )
+        roots = known.roots()
+        pixels = np.multiply(*(whole.catalog.ready(side).to_numpy().astype(np.int64) for side in ("width", "height")))
+        order = np.lexsort((np.arange(n), -pixels, roots))  # the largest of each group comes first
+        _, start, group, counts = np.unique(roots[order], return_index=True, return_inverse=True, return_counts=True)
+        best, count = np.empty(n, np.int64), np.empty(n, np.int32)
+        best[order], count[order] = order[start][group], counts[group]
+        names = whole.catalog.ready("item_id").take(pa.array(best, mask=count == 1))
+        values = [names.cast(pa.string()), count, best != np.arange(n)]
+        return pa.table(values, schema=pa.schema(list(self.columns.items())))
