@@ -17,6 +17,7 @@ from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, FilterError, QueryError
 from nitari.filters import Filter, Selection
+from nitari.mask import Masks
 
 FILE = "catalog.parquet"
 COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
@@ -97,6 +98,7 @@ class Catalog:
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
         self.n_items = self._file.metadata.num_rows
         self.n_ready = artifact.manifest.counts[READY]
+        self._masks = Masks(self.schema.names, self.ready)
 
     @classmethod
     def newest(cls, collection: Collection) -> Catalog:
@@ -187,69 +189,19 @@ class Catalog:
         return self.column("item_id").to_numpy().astype("S16")
 
     def select(self, where: str | Filter | None, exclude: Iterable[int] = ()) -> Selection | None:
-        """The ready rows that ``where`` admits, ascending; None when nothing is asked for."""
+        """The ready rows that ``where`` admits, without those in ``exclude``; None when nothing is asked for."""
         excluded = np.fromiter(exclude, np.int64)
-        if where is None or where == "":
-            if not len(excluded):
-                return None
-            mask, node = np.ones(self.n_ready, bool), None
+        if where is not None and where != "":
+            selection = self._masks.select(where)
+        elif len(excluded):
+            selection = Selection.of(None, np.ones(self.n_ready, bool))
         else:
-            node = filters.parse(where) if isinstance(where, str) else where
-            mask = self.mask(node, text=where if isinstance(where, str) else None)
-        mask[excluded] = False
-        return Selection(node, np.flatnonzero(mask).astype(np.int64))
+            return None
+        return selection.without(excluded, self.n_ready) if len(excluded) else selection
 
     def mask(self, node: Filter, text: str | None = None) -> np.ndarray:
         """(n_ready,) bool: which ready rows a filter admits. ``text`` is shown in errors."""
-        return self._mask(node, filters.to_text(node) if text is None else text).copy()
-
-    def _mask(self, node: Filter, text: str) -> np.ndarray:
-        if isinstance(node, filters.Not):
-            return ~self._mask(node.part, text)
-        if isinstance(node, filters.And | filters.Or):
-            combine = np.logical_and if isinstance(node, filters.And) else np.logical_or
-            return combine.reduce([self._mask(part, text) for part in node.parts])
-        if node.column not in self.schema.names:
-            known = ", ".join(name for name in self.schema.names)
-            raise FilterError(
-                f"The catalog has no column '{node.column}'. It has: {known}", text, node.position if text else 0
-            )
-        column = self.ready(node.column)
-        if isinstance(node, filters.IsNull):
-            result = pc.is_null(column)
-        elif isinstance(node, filters.Eq):
-            result = pc.equal(column, self._literal(node.value, column.type, node, text))
-        elif isinstance(node, filters.In):
-            wanted = [self._literal(value, column.type, node, text).as_py() for value in node.values]
-            result = pc.is_in(column, value_set=pa.array(wanted, column.type), skip_nulls=True)
-        else:
-            result = self._range(node, column, text)
-        return pc.fill_null(result, False).to_numpy(zero_copy_only=False).astype(bool)
-
-    def _range(self, node: filters.Range, column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
-        bounds = []
-        if node.low is not None:
-            compare = pc.greater_equal if node.include_low else pc.greater
-            bounds.append(compare(column, self._literal(node.low, column.type, node, text)))
-        if node.high is not None:
-            compare = pc.less_equal if node.include_high else pc.less
-            bounds.append(compare(column, self._literal(node.high, column.type, node, text)))
-        return bounds[0] if len(bounds) == 1 else pc.and_(*bounds)
-
-    def _literal(
-        self, value: filters.Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str
-    ) -> pa.Scalar:
-        """A value typed as its column; integers meet decimals as floats, so that ``width<99.5`` means what it says."""
-        try:
-            if pa.types.is_integer(kind) and "." in str(value):
-                return pa.scalar(float(value), pa.float64())
-            if pa.types.is_boolean(kind) and str(value).lower() not in ("true", "false"):
-                raise ValueError(value)
-            return pa.scalar(str(value).lower() if isinstance(value, bool) else str(value)).cast(kind)
-        except (pa.ArrowException, ValueError):
-            raise FilterError(
-                f"Column '{node.column}' holds {kind}; '{value}' is not one", text, node.position
-            ) from None
+        return self._masks.mask(node, filters.to_text(node) if text is None else text)
 
 
 def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:

@@ -82,11 +82,54 @@ class Not:
 Filter = Eq | In | Range | IsNull | And | Or | Not
 
 
-class Selection(NamedTuple):
-    """What a search may return: the parsed filter, and the catalog rows it admits (ascending int64), exclusions taken out."""
+class Selection:
+    """What a search may return: the parsed filter, and the catalog rows it admits (ascending int64), exclusions taken out.
 
-    filter: Filter | None
-    rows: np.ndarray
+    Made of ``rows``, or by ``of`` from a mask; whichever is lacking is worked out when it is first asked for. Neither
+    array may be written to.
+    """
+
+    def __init__(self, filter: Filter | None, rows: np.ndarray) -> None:
+        self.filter = filter
+        self.count = len(rows)
+        self._rows: np.ndarray | None = rows
+        self._mask: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, filter: Filter | None, mask: np.ndarray) -> Selection:
+        """The rows where ``mask`` (n,) bool is true."""
+        selection = cls(filter, np.empty(0, np.int64))
+        selection._rows, selection._mask, selection.count = None, mask, int(np.count_nonzero(mask))
+        mask.flags.writeable = False
+        return selection
+
+    @property
+    def rows(self) -> np.ndarray:
+        if self._rows is None:
+            self._rows = np.flatnonzero(self._mask)  # type: ignore[arg-type]
+        return self._rows
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest row that may be admitted; (0, -1): there is none."""
+        if self._mask is not None:
+            return 0, len(self._mask) - 1
+        return (int(self.rows[0]), int(self.rows[-1])) if self.count else (0, -1)
+
+    def mask(self, n: int) -> np.ndarray:
+        """(n,) bool, where n is the number of rows that are selected from."""
+        if self._mask is None or len(self._mask) != n:
+            mask = np.zeros(n, bool)
+            mask[self.rows] = True
+            mask.flags.writeable = False
+            self._mask = mask
+        return self._mask
+
+    def without(self, rows: np.ndarray, n: int) -> Selection:
+        """The same of ``n`` rows without a few of them."""
+        mask = self.mask(n).copy()
+        mask[rows] = False
+        return Selection.of(self.filter, mask)
 
 
 class _Token(NamedTuple):

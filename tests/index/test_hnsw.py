@@ -13,7 +13,7 @@ from nitari.errors import ConfigError, DamagedArtifactError, QueryError
 from nitari.filters import Selection
 from nitari.index import create
 from nitari.index.exact import Exact
-from nitari.index.hnsw import FILE, Hnsw, _Gate
+from nitari.index.hnsw import FILE, Graph, Hnsw, _Gate
 from nitari.space import Space
 from nitari.target import resolve
 
@@ -51,8 +51,10 @@ def oracle(vectors):
     ids=["short", "none", "repeated", "negative", "beyond"],
 )
 def test_a_bad_answer_of_the_graph_is_completed(index, oracle, vectors, monkeypatch, spoil):
-    honest = index._candidates
-    monkeypatch.setattr(index, "_candidates", lambda *arguments: [spoil(rows) for rows in honest(*arguments)])
+    monkeypatch.setattr("nitari.index.hnsw._STEP", 0)  # never too few vectors for the graph
+    engine = index._whole.engine
+    honest = engine.candidates
+    monkeypatch.setattr(engine, "candidates", lambda *arguments: [spoil(rows) for rows in honest(*arguments)])
     found, true = index.search(vectors[:3], 10), oracle.search(vectors[:3], 10)
     assert np.array_equal(found.rows, true.rows)
     assert np.array_equal(found.distances, true.distances)
@@ -61,7 +63,7 @@ def test_a_bad_answer_of_the_graph_is_completed(index, oracle, vectors, monkeypa
 def test_damaged_files_are_never_loaded(tmp_path, index, vectors, monkeypatch):
     parameters = index.save(tmp_path)
     data = (tmp_path / FILE).read_bytes()
-    monkeypatch.setattr(Hnsw, "_new", lambda self: pytest.fail("native code was reached"))
+    monkeypatch.setattr(Graph, "_new", lambda self: pytest.fail("native code was reached"))
     for damaged in (data[:-1], data[:100] + b"\0" + data[101:], b""):
         (tmp_path / FILE).write_bytes(damaged)
         with pytest.raises(DamagedArtifactError, match="space 'form' is damaged"):

@@ -16,7 +16,7 @@ from nitari.space import Space
 from nitari.target import resolve
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 
 class SearchResult(NamedTuple):
@@ -37,7 +37,9 @@ class Index(Protocol):
     space: Space
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None]
 
-    def build(self, vectors: np.ndarray, attributes: pd.DataFrame | None = None) -> None: ...
+    def build(self, vectors: np.ndarray, attributes: pa.Table | None = None) -> None:
+        """``attributes`` are columns, row-aligned with the vectors, by whose values searches will be filtered."""
+        ...
 
     def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult:
         """(q, width) -> exactly min(k, rows that ``where`` admits) results a query; QueryError on bad queries."""
@@ -82,8 +84,9 @@ def check_request(space: Space, n: int, k: int, where: Selection | None) -> None
     """Raise QueryError unless k is at least 1 and ``where`` selects rows among the n that are indexed."""
     if k < 1:
         raise QueryError(f"k is {k}. Ask for at least 1 result")
-    if where is not None and len(where.rows) and (where.rows.min() < 0 or where.rows.max() >= n):
+    first, last = (0, -1) if where is None else where.bounds
+    if first < 0 or last >= n:
         raise QueryError(
-            f"A selection holds row {int(where.rows.max())}, the index of space '{space.name}' has {n} vectors: it was "
+            f"A selection holds row {last}, the index of space '{space.name}' has {n} vectors: it was "
             "made from another catalog version. Select again from the catalog of the release"
         )

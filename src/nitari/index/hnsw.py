@@ -9,37 +9,28 @@ keeps ``efSearch`` globally.
 from __future__ import annotations
 
 import logging
-import math
 import os
-import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 
-from nitari.artifact import sha256_of
-from nitari.errors import ConfigError, DamagedArtifactError, MissingExtraError
-from nitari.filters import Selection
-from nitari.index import SearchResult, check_request, padded
-from nitari.index.exact import Exact, check_parameters, rank
+from nitari.errors import ConfigError, MissingExtraError
+from nitari.index.planned import Planned
 from nitari.space import Space
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FILE = "graph.nmslib"
 _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}
 _MAX_ROWS = 2**31 - 1  # ids are 32-bit
 _BATCH = 65536
-_SCAN_ROWS = 20_000  # selections up to this size are scanned: exact, and about as fast
-_SCAN_SHARE = 0.3  # and so are those up to this share, where over-fetching from the graph starves
+_STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
 
 
-class Hnsw:
+class Hnsw(Planned):
     """Approximate search in cosine and l2 spaces.
 
     ``M`` links a vector (memory), ``ef_construction`` candidates while building (time), ``ef_search`` candidates while
@@ -51,6 +42,7 @@ class Hnsw:
         "ef_search",
         (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048),
     )
+    arguments = ("M", "ef_construction", "ef_search")
 
     def __init__(
         self,
@@ -67,111 +59,58 @@ class Hnsw:
         for name, value, low in (("M", M, 2), ("ef_construction", ef_construction, 1), ("ef_search", ef_search, 1)):
             if value < low:
                 raise ConfigError(f"{name} is {value}. Give at least {low}")
-        self.space = space
         self.M = M
         self.ef_construction = ef_construction
         self.ef_search = ef_search
         self.threads = threads or len(os.sched_getaffinity(0))
-        self._exact = Exact(space)
-        self._vectors = np.empty((0, space.width), space.dtype)
+        super().__init__(space)
+
+    def engine(self) -> Graph:
+        return Graph(self.space, self.M, self.ef_construction, self.threads)
+
+
+class Graph:
+    """One graph of nmslib. It holds its own copy of the vectors, about 1.6 KB each at dim 128 while it is built."""
+
+    def __init__(self, space: Space, M: int, ef_construction: int, threads: int) -> None:  # noqa: N803
+        self.space = space
+        self.threads = threads
+        self._settings = {"M": M, "efConstruction": ef_construction, "post": 0, "indexThreadQty": threads}
         self._graph: Any = None
         self._gate = _Gate(lambda ef: self._graph.setQueryTimeParams({"efSearch": ef}))
-        self._loaded: tuple[Path, str] | None = None  # the file, and its sha256
 
-    def build(self, vectors: np.ndarray, attributes: pd.DataFrame | None = None) -> None:
-        """(n, width), which may be a memory map: it is copied into the graph, about 1.6 KB a vector at dim 128."""
+    def build(self, vectors: np.ndarray) -> None:
         if len(vectors) > _MAX_ROWS:
             raise ConfigError(f"nmslib numbers at most {_MAX_ROWS:,} vectors; space '{self.space.name}' has more")
-        self._exact.build(vectors)
-        self._vectors = vectors
-        self._graph = self._loaded = None
-        if not len(vectors):
-            return
         graph = self._new()
         for start in range(0, len(vectors), _BATCH):
             block = np.ascontiguousarray(vectors[start : start + _BATCH], np.float32)
             graph.addDataPointBatch(block, np.arange(start, start + len(block), dtype=np.int32))
-        graph.createIndex(
-            {"M": self.M, "efConstruction": self.ef_construction, "post": 0, "indexThreadQty": self.threads}
-        )
+        graph.createIndex(self._settings)
         self._graph, self._gate.value = graph, None
 
-    def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult:
-        n = len(self._vectors)
-        check_request(self.space, n, k, where)
-        queries = self.space.check(queries)
-        matches = n if where is None else len(where.rows)
-        wanted = min(k, matches)
-        share = matches / n if n else 1.0
-        fetch = wanted if where is None else math.ceil(2 * wanted / max(share, 1e-9)) + 16
-        selected = where is not None and (matches <= _SCAN_ROWS or share <= _SCAN_SHARE)
-        if selected or fetch * 4 >= n:
-            return self._exact.search(queries, k, where=where)
-        admitted = None
-        if where is not None:
-            admitted = np.zeros(n, bool)
-            admitted[where.rows] = True
-        found = []
-        for query, rows in zip(queries, self._candidates(queries, fetch, share), strict=True):
-            rows = _distinct(rows, n)
-            if admitted is not None:
-                rows = rows[admitted[rows]]
-            if len(rows) < wanted:  # the graph was left too early: only a scan can complete the answer
-                result = self._exact.search(query, wanted, where=where)
-                found.append((result.rows[0], result.distances[0]))
-            else:
-                found.append(rank(self.space, query, self._vectors, rows, k))
-        return padded(found, k)
+    def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
+        with self._gate.at(max(effort, 2 * fetch)):
+            if len(queries) == 1:
+                return [self._graph.knnQuery(queries[0], k=fetch)[0]]
+            return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=fetch, num_threads=self.threads)]
 
-    def save(self, path: Path) -> dict[str, Any]:
-        """Write the graph under ``path``. A loaded one is copied, and verified: nmslib would write an empty file."""
-        digest = None
-        if self._loaded is not None:
-            file, digest = self._loaded
-            shutil.copyfile(file, path / FILE)
-            _verify(self.space, path / FILE, digest)
-        elif self._graph is not None:
-            self._graph.saveIndex(str(path / FILE), save_data=False)
-            digest = sha256_of(path / FILE)
-        return {
-            **self._exact.save(path),
-            "M": self.M,
-            "ef_construction": self.ef_construction,
-            "ef_search": self.ef_search,
-            "sha256": digest,
-        }
+    def cost(self, fetch: int, effort: int) -> float:
+        return float(_STEP * max(effort, 2 * fetch))
 
-    @classmethod
-    def load(cls, path: Path, space: Space, vectors: np.ndarray, parameters: Mapping[str, Any]) -> Self:
-        check_parameters(space, vectors, parameters)
-        index = cls(space, parameters["M"], parameters["ef_construction"], parameters["ef_search"])
-        index._exact = Exact.load(path, space, vectors, parameters)
-        index._vectors = vectors
-        if len(vectors):
-            _verify(space, path / FILE, parameters["sha256"])
-            index._loaded = path / FILE, parameters["sha256"]
-            index._graph = index._new()
-            index._graph.loadIndex(str(path / FILE), load_data=False)
-        return index
+    def save(self, path: Path, stem: str) -> list[str]:
+        """Of a graph that was built: nmslib writes an empty file for one that was loaded."""
+        self._graph.saveIndex(str(path / f"{stem}.nmslib"), save_data=False)
+        return [f"{stem}.nmslib"]
+
+    def load(self, path: Path, stem: str) -> None:
+        graph = self._new()
+        graph.loadIndex(str(path / f"{stem}.nmslib"), load_data=False)
+        self._graph = graph
 
     def _new(self) -> Any:
         nmslib = _import()
         return nmslib.init(method="hnsw", space=_NATIVE[self.space.metric], data_type=nmslib.DataType.DENSE_VECTOR)
-
-    def _candidates(self, queries: np.ndarray, k: int, share: float = 1.0) -> list[np.ndarray]:
-        """Up to k rows a query, as the graph gives them. Where only a share of them will count, the search is wider."""
-        with self._gate.at(max(math.ceil(self.ef_search / share), 2 * k)):
-            if len(queries) == 1:
-                return [self._graph.knnQuery(queries[0], k=k)[0]]
-            return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=k, num_threads=self.threads)]
-
-
-def _distinct(rows: np.ndarray, n: int) -> np.ndarray:
-    """(m,) int64: what the graph gave, without repetitions and without rows that do not exist."""
-    listed = rows.tolist()
-    if len(set(listed)) == len(listed) and min(listed, default=0) >= 0 and max(listed, default=0) < n:
-        return rows.astype(np.int64)
-    return np.array(sorted({row for row in listed if 0 <= row < n}), np.int64)
 
 
 class _Gate:
@@ -198,16 +137,6 @@ class _Gate:
             with self._free:
                 self._running -= 1
                 self._free.notify_all()
-
-
-def _verify(space: Space, file: Path, expected: str) -> None:
-    """Raise DamagedArtifactError unless the file has this sha256: nmslib crashes the process on a damaged one."""
-    found = sha256_of(file) if file.is_file() else "nothing"
-    if found != expected:
-        raise DamagedArtifactError(
-            f"The index of space '{space.name}' is damaged: '{file.name}' has sha256 {found[:12]}…, not "
-            f"{expected[:12]}…. It was not loaded. Renew it with: nitari build collection=…"
-        )
 
 
 def _import() -> Any:

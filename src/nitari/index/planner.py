@@ -1,0 +1,159 @@
+"""The planner: how a search is answered for the least cost, given what a selection admits.
+
+Costs are counted in vectors read in passing by an exact scan: about 22 ns each at dim 128. What everything else costs in
+that coin was measured at 100,000 x 128 (benchmarks/filtered.py), and hardly depends on the dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from nitari.filters import Selection
+from nitari.index.scan import Found, Scan, rank
+
+_FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
+
+
+class Engine(Protocol):
+    """Approximate search over vectors numbered from 0, by a native library."""
+
+    def build(self, vectors: np.ndarray) -> None:
+        """(n, dim), which may be a memory map."""
+        ...
+
+    def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
+        """Up to ``fetch`` numbers a query, nearest first; ``effort`` is what the index's ``sweep`` names."""
+        ...
+
+    def cost(self, fetch: int, effort: int) -> float:
+        """Of one query, in vectors read in passing."""
+        ...
+
+    def save(self, path: Path, stem: str) -> list[str]:
+        """Write files under ``path`` whose names begin with ``stem``; returns the names."""
+        ...
+
+    def load(self, path: Path, stem: str) -> None:
+        """Open files that were verified."""
+        ...
+
+
+class Region:
+    """Vectors that are searched as one: all, or those of one facet value. Its own numbers count from 0."""
+
+    def __init__(self, scan: Scan, engine: Engine | None, name: str = "") -> None:
+        self.scan = scan
+        self.engine = engine
+        self.name = name  # "column=value"; "" for all
+
+    def __len__(self) -> int:
+        return len(self.scan)
+
+    def part(self, where: Selection, n: int) -> Part:
+        """What ``where``, a selection of all n, admits here."""
+        mask = where.mask(n)
+        if self.scan.rows is None:
+            return Part(self, None if where.count == n else mask, where.count)
+        mask = mask[self.scan.rows]
+        admitted = int(np.count_nonzero(mask))
+        return Part(self, None if admitted == len(self) else mask, admitted)
+
+
+class Part:
+    """A region and which of it is admitted: ``mask`` (n,) bool, None for all."""
+
+    def __init__(self, region: Region, mask: np.ndarray | None, count: int) -> None:
+        self.region = region
+        self.mask = mask
+        self.count = count
+
+    @property
+    def exact(self) -> float:
+        """What its exact search costs."""
+        return len(self.region) if self.mask is None else min(len(self.region), self.count * self.region.scan.gathering)
+
+    @cached_property
+    def picked(self) -> np.ndarray | None:
+        """The region's numbers that are admitted, ascending; None for all."""
+        return None if self.mask is None else np.flatnonzero(self.mask)
+
+
+class Plan(NamedTuple):
+    """``kind``: ``graph`` or ``scan`` of all, ``widened`` graph or ``gather`` of what is admitted; ``in block`` where a
+    facet value has them to itself. ``fetch`` candidates by ``effort``: of a graph.
+    """
+
+    kind: str
+    part: Part
+    cost: float
+    fetch: int = 0
+    effort: int = 0
+
+
+def plan(part: Part, k: int, effort: int) -> Plan:
+    """The cheapest that finds the k nearest of a part. ``effort`` is what the unfiltered search was tuned to."""
+    region, wanted = part.region, min(k, part.count)
+    every, exact = part.mask is None, part.exact
+    where = f" in {region.name}" if region.name else ""
+    if region.engine is not None and wanted:
+        fetch = wanted if every else _fetch(wanted, part.count / len(region))
+        wide = effort if every else 2 * effort
+        cost = region.engine.cost(fetch, wide)
+        if cost < exact:
+            return Plan(("graph" if every else "widened") + where, part, cost, fetch, wide)
+    return Plan(("scan" if every or exact == len(region) else "gather") + where, part, exact)
+
+
+def cheapest(choices: Iterable[Iterable[Part]], k: int, effort: int) -> list[Plan]:
+    """Of several ways to divide what is admitted, the one that costs least."""
+    return min(
+        ([plan(part, k, effort) for part in parts] for parts in choices), key=lambda plans: sum(p.cost for p in plans)
+    )
+
+
+def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
+    """(rows, distances) of each query, and how many queries the graph left to a scan.
+
+    A filtered graph is left too early where the query is far from what is admitted, as real categories are: an answer
+    counts as complete when k admitted ones are in the nearer half of what the graph looked at.
+    """
+    part, scan = chosen.part, chosen.part.region.scan
+    if not chosen.fetch:
+        return scan.nearest(queries, k, part.picked), 0
+    engine, wanted = part.region.engine, min(k, part.count)
+    assert engine is not None
+    found, fallen = [], 0
+    for query, listed in zip(queries, engine.candidates(queries, chosen.fetch, chosen.effort), strict=True):
+        near, fetch = _admitted(listed, part), chosen.fetch
+        while len(near) < wanted and part.mask is not None:
+            fetch = _fetch(wanted, max(1, len(near)) / fetch)
+            if fetch >= len(scan) or engine.cost(fetch, chosen.effort) >= part.exact:
+                break
+            near = _admitted(engine.candidates(query[None], fetch, chosen.effort)[0], part)
+        if len(near) < wanted:
+            found += scan.nearest(query[None], k, part.picked)
+            fallen += 1
+            continue
+        near = near[: wanted + _FURTHER]
+        found.append(rank(scan.space, query, scan.origin, near if scan.rows is None else scan.rows[near], k))
+    return found, fallen
+
+
+def _fetch(wanted: int, share: float) -> int:
+    """Candidates among which twice as many as wanted should be admitted."""
+    return math.ceil(2 * wanted / share)
+
+
+def _admitted(listed: np.ndarray, part: Part) -> np.ndarray:
+    """(m,) int64: what an engine gave, without repetitions, without numbers that do not exist, and only what is admitted."""
+    numbers, n = listed.tolist(), len(part.region)
+    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0 or max(numbers, default=0) >= n:
+        listed = np.array([number for number in dict.fromkeys(numbers) if 0 <= number < n], np.int64)
+    near = listed.astype(np.int64, copy=False)
+    return near if part.mask is None else near[part.mask[near]]

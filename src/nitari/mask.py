@@ -1,0 +1,160 @@
+"""Masks: which rows a filter admits. Columns are dictionary-encoded once, and the masks of recent filters are kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nitari import filters
+from nitari.errors import FilterError
+from nitari.filters import Filter, Selection
+
+_CODES = 1 << 16  # a column with more distinct values is compared value by value
+_RUNS = 16  # above this many runs of admitted codes, a look-up is faster than comparisons
+_KEPT = 1 << 27  # bytes of recent selections
+
+Test = Callable[[pa.Array | pa.ChunkedArray], pa.Array | pa.ChunkedArray]
+"""Values -> bool, or null where a value is missing."""
+
+
+class Column(NamedTuple):
+    """``values``, and ``codes`` (n,) into them, which are sorted with null last; without codes, values are (n,)."""
+
+    values: pa.Array | pa.ChunkedArray
+    codes: np.ndarray | None
+
+    def admits(self, test: Test) -> np.ndarray:
+        """(n,) bool: rows whose value passes; a missing one passes where ``test`` says so, not where it says null."""
+        kept = pc.fill_null(test(self.values), False).to_numpy(zero_copy_only=False).astype(bool)
+        if self.codes is None:
+            return np.asarray(kept)
+        edges = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2).tolist()
+        if len(edges) > _RUNS:
+            return np.asarray(kept[self.codes])
+        mask = np.zeros(len(self.codes), bool)
+        for start, stop in edges:
+            if stop - start == 1:
+                mask |= self.codes == start
+            else:
+                mask |= (self.codes >= start) & (self.codes <= stop - 1)
+        return mask
+
+
+def encode(column: pa.ChunkedArray) -> Column:
+    """A column with the codes of its values, or as it is where they are too many or of a kind that has no codes."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        parts = column.dictionary_encode("encode").chunks
+        values = parts[-1].dictionary if parts else column  # all parts share one
+        if not parts or len(values) > _CODES:
+            return Column(column, None)
+        order = pc.sort_indices(values)
+    except pa.ArrowNotImplementedError:
+        return Column(column, None)
+    rank = np.empty(len(order), np.uint8 if len(order) <= 256 else np.uint16)
+    rank[order.to_numpy()] = np.arange(len(order))
+    return Column(values.take(order), np.concatenate([rank[part.indices.to_numpy()] for part in parts]))
+
+
+class Masks:
+    """Evaluates filters over ``read(name)``, (n,) columns. Thread-safe."""
+
+    def __init__(self, names: list[str], read: Callable[[str], pa.ChunkedArray]) -> None:
+        self.names = names
+        self._read = read
+        self._columns: dict[str, Column] = {}
+        self._recent: OrderedDict[str, Selection] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def select(self, where: str | Filter) -> Selection:
+        """The selection of a filter, as text or parsed. Raises FilterError pointing at the place."""
+        text = where if isinstance(where, str) else filters.to_text(where)
+        with self._lock:
+            if text in self._recent:
+                self._recent.move_to_end(text)
+                return self._recent[text]
+        node = filters.parse(where) if isinstance(where, str) else where
+        mask = self.mask(node, text)
+        selection = Selection.of(node, mask)
+        with self._lock:
+            if text in self._recent:  # another thread was faster
+                return self._recent[text]
+            self._recent[text] = selection
+            self._bytes += _size(selection, len(mask))
+            while self._bytes > _KEPT:
+                self._bytes -= _size(self._recent.popitem(last=False)[1], len(mask))
+        return selection
+
+    def mask(self, node: Filter, text: str) -> np.ndarray:
+        """(n,) bool, the caller's own. ``text`` is shown in errors."""
+        if isinstance(node, filters.Not):
+            mask = self.mask(node.part, text)
+            return np.logical_not(mask, out=mask)
+        if isinstance(node, filters.And | filters.Or):
+            combine = np.logical_and if isinstance(node, filters.And) else np.logical_or
+            mask = self.mask(node.parts[0], text)
+            for part in node.parts[1:]:
+                combine(mask, self.mask(part, text), out=mask)
+            return mask
+        if node.column not in self.names:
+            raise FilterError(
+                f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}",
+                text,
+                node.position if text else 0,
+            )
+        column = self._column(node.column)
+        return column.admits(_test(node, column.values.type, text))
+
+    def _column(self, name: str) -> Column:
+        if name not in self._columns:
+            column = encode(self._read(name))
+            self._columns[name] = column  # two threads may both encode it: the same twice
+        return self._columns[name]
+
+
+def _size(selection: Selection, n: int) -> int:
+    """Bytes of its mask and, once asked for, of its rows."""
+    return n + 8 * selection.count
+
+
+def _test(node: filters.Eq | filters.In | filters.Range | filters.IsNull, kind: pa.DataType, text: str) -> Test:
+    if isinstance(node, filters.IsNull):
+        return pc.is_null
+    if isinstance(node, filters.Eq):
+        wanted = _literal(node.value, kind, node, text)
+        return lambda values: pc.equal(values, wanted)
+    if isinstance(node, filters.In):
+        several = pa.array([_literal(value, kind, node, text).as_py() for value in node.values], kind)
+        return lambda values: pc.is_in(values, value_set=several, skip_nulls=True)
+    bounds = []
+    if node.low is not None:
+        bounds.append((pc.greater_equal if node.include_low else pc.greater, _literal(node.low, kind, node, text)))
+    if node.high is not None:
+        bounds.append((pc.less_equal if node.include_high else pc.less, _literal(node.high, kind, node, text)))
+    return lambda values: _all([compare(values, bound) for compare, bound in bounds])
+
+
+def _all(parts: list[pa.Array | pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
+    return parts[0] if len(parts) == 1 else pc.and_(*parts)
+
+
+def _literal(
+    value: filters.Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str
+) -> pa.Scalar:
+    """A value typed as its column; integers meet decimals as floats, so that ``width<99.5`` means what it says."""
+    try:
+        if pa.types.is_integer(kind) and "." in str(value):
+            return pa.scalar(float(value), pa.float64())
+        if pa.types.is_boolean(kind) and str(value).lower() not in ("true", "false"):
+            raise ValueError(value)
+        return pa.scalar(str(value).lower() if isinstance(value, bool) else str(value)).cast(kind)
+    except (pa.ArrowException, ValueError):
+        raise FilterError(f"Column '{node.column}' holds {kind}; '{value}' is not one", text, node.position) from None
