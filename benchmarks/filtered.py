@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.search import DIM, K, RESULTS, one_by_one, patches
+from benchmarks.search import DIM, RESULTS, K, one_by_one, patches
 from nitari.index.exact import Exact
 from nitari.index.hnsw import Hnsw
 from nitari.index.planned import Planned
@@ -137,7 +137,12 @@ def report(results: Row) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "filtered.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     rows = results["filtered"]
-    lines = ["# Filtered search", "", f"{results['vectors']:,} × {DIM} vectors of picture patches, cosine, one core.", ""]
+    lines = [
+        "# Filtered search",
+        "",
+        f"{results['vectors']:,} × {DIM} vectors of picture patches, cosine, one core.",
+        "",
+    ]
     lines += ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
     lines += ["| " + " | ".join(str(value) for value in each.values()) + " |" for each in rows]
     (RESULTS / "filtered.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
