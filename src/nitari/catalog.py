@@ -76,10 +76,16 @@ class Catalog:
     """One version of a collection's table and ``annotations`` of it, read column by column as asked for. Thread-safe.
 
     An annotation's columns are null beyond the ready rows. Raises ArtifactError where one was made from another catalog,
-    or has a column that is there already.
+    or has a column that is there already. ``added`` are rows that are ready as well, and follow those of the artifact; a
+    column that either side lacks is null there.
     """
 
-    def __init__(self, artifact: Artifact, annotations: Mapping[str, Artifact] | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        annotations: Mapping[str, Artifact] | None = None,
+        added: pa.Table | None = None,
+    ) -> None:
         self.artifact = artifact
         self.annotations = dict(annotations or {})
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
@@ -96,8 +102,10 @@ class Catalog:
             self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
-        self.n_items = self._file.metadata.num_rows
-        self.n_ready = artifact.manifest.counts[READY]
+        self.added = SCHEMA.empty_table() if added is None else added
+        self.n_stored = int(artifact.manifest.counts[READY])  # ready rows of the artifact
+        self.n_ready = self.n_stored + self.added.num_rows
+        self.n_items = self._file.metadata.num_rows + self.added.num_rows
         self._masks = Masks(self.schema.names, self.ready)
 
     @classmethod
@@ -145,10 +153,14 @@ class Catalog:
         return self._columns[name]
 
     def _read(self, name: str) -> pa.ChunkedArray:
-        if name not in self._annotated:
-            return self._file.read([name]).column(0)
-        column = self._annotated[name].read([name]).column(0)
-        return pa.chunked_array([*column.chunks, pa.nulls(self.n_items - len(column), column.type)], column.type)
+        column = self._annotated.get(name, self._file).read([name]).column(0)
+        if name in self.added.column_names:
+            added = self.added.column(name).cast(column.type).chunks
+        else:
+            added = [pa.nulls(self.added.num_rows, column.type)]
+        missing = self.n_items - self.added.num_rows - len(column)
+        stored, rest = column[: self.n_stored], column[self.n_stored :]
+        return pa.chunked_array([*stored.chunks, *added, *rest.chunks, pa.nulls(missing, column.type)], column.type)
 
     def ready(self, name: str) -> pa.ChunkedArray:
         """(n_ready,) values of a column, row-aligned with every embedding."""
@@ -164,7 +176,9 @@ class Catalog:
     def row(self, item: str) -> int:
         """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
         at = int(np.searchsorted(self._sorted_ids, item.encode())) if item.isascii() else len(self._order)
-        if at < len(self._order) and self._sorted_ids[at] == item.encode():
+        if item in self._newer:
+            row = self._newer[item]
+        elif at < len(self._order) and self._sorted_ids[at] == item.encode():
             row = int(self._order[at])
         else:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
@@ -180,6 +194,11 @@ class Catalog:
                 f"Item '{item}' is {record['status']}: {record['message'] or 'its original is no longer in the source'}"
             )
         return row
+
+    @cached_property
+    def _newer(self) -> dict[str, int]:
+        """Rows of added items by id: they stand for older rows of the same item."""
+        return {item: self.n_stored + i for i, item in enumerate(self.added.column("item_id").to_pylist())}
 
     @cached_property
     def _order(self) -> np.ndarray:

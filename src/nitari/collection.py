@@ -130,12 +130,12 @@ class Collection:
         shutil.rmtree(work, ignore_errors=True)
 
     @contextmanager
-    def lock(self, job: str) -> Iterator[None]:
-        """One process at a time may run ``job`` here; a killed one leaves no lock behind."""
+    def lock(self, job: str, wait: bool = False) -> Iterator[None]:
+        """One process at a time may run ``job`` here, others are refused or ``wait``; a killed one leaves no lock behind."""
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / f".{job}.lock").open("a+") as file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 file.seek(0)
                 raise ArtifactError(

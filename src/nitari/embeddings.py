@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +23,13 @@ class Embeddings:
         self.artifact = artifact
         self.space = Space.from_dict(artifact.manifest.info["space"])
         self.extractor: dict[str, Any] = artifact.manifest.info["extractor"]
+
+    @property
+    def key(self) -> str:
+        """The same for vectors that may be compared with these: of one extractor, encoder and post-processing."""
+        info = self.artifact.manifest.info
+        made = [info["space"], info.get("identity"), info.get("postprocess_digest")]
+        return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
 
     @cached_property
     def vectors(self) -> np.ndarray:

@@ -106,7 +106,8 @@ class Masks:
             return mask
         if node.column not in self.names:
             raise FilterError(
-                f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}",
+                f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}. "
+                "Annotators add more: nitari annotate --help",
                 text,
                 node.position if text else 0,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def pinned(embeddings: Artifact) -> bool:
 class Finished:
     """An extractor and what is done to its vectors afterwards: gives the final vectors of a space."""
 
-    postprocess = None
+    postprocess: Mapping[str, Any] | None = None  # its vectors are final
 
     def __init__(self, extractor: Extractor, fitted: PostProcess | None = None, dtype: DType = "float32") -> None:
         raw = extractor.space

@@ -51,13 +51,15 @@ def ingest(
 
     What the newest catalog or a killed run of this job already has, by id and fingerprint under the same settings, is
     kept without reading it; refusals that may have passed (``catalog.PASSING``) are tried again. What the source no
-    longer lists is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
+    longer lists, and what was removed (``nitari.changes``), is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
     With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
     manifest.
     """
     settings = _settings(sizes, background, quality)
     with collection.lock("ingest"):
         old = Previous(collection, settings, limits)
+        removed = pc.is_in(listing.column("item_id"), value_set=old.removed)
+        listing = listing.filter(pc.invert(removed))
         sources = _sources(old, source_name, listing, about)
         work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
         wanted = _wanted(listing, old, source_name)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from nitari import catalog
 from nitari.artifact import Artifact
 from nitari.catalog import GONE, PASSING, READY, UNREADABLE
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.images.decode import Limits
 from nitari.steps.ingest_shard import FOUND_SCHEMA, part_schema
@@ -24,6 +25,7 @@ class Previous:
 
     def __init__(self, collection: Collection, settings: dict[str, Any], limits: Limits) -> None:
         self.artifact = collection.find("catalog")
+        self.removed = pa.array(sorted(Changes(collection).removed()), pa.string())
         self.thumbnails: Artifact | None = None
         self.table = catalog.SCHEMA.empty_table()
         self.sources: dict[str, dict[str, Any]] = {}
@@ -74,10 +76,11 @@ class Previous:
         return pa.table(columns, schema).filter(keep)
 
     def departed(self, source_name: str, listed: pa.ChunkedArray) -> pa.Table:
-        """The rows that are gone: before and still, or only now that ``source_name`` lists other ids."""
+        """The rows that are gone: before and still, or only now that ``source_name`` lists other ids, or removed."""
         table = self.table
         back = pc.is_in(table.column("item_id"), value_set=listed)
         gone = pc.or_(pc.equal(table.column("status"), GONE), pc.equal(table.column("source"), source_name))
+        gone = pc.or_(gone, pc.is_in(table.column("item_id"), value_set=self.removed))
         table = table.filter(pc.and_(gone, pc.invert(back)))
         for name, value in (("status", GONE), ("reason", None), ("message", None)):
             column = pa.array([value] * table.num_rows, pa.string())
@@ -87,7 +90,8 @@ class Previous:
     def others(self, source_name: str) -> pa.Table:
         """The rows of other sources that are not gone."""
         status, source = self.table.column("status"), self.table.column("source")
-        return self.table.filter(pc.and_(pc.not_equal(status, GONE), pc.not_equal(source, source_name)))
+        kept = pc.invert(pc.is_in(self.table.column("item_id"), value_set=self.removed))
+        return self.table.filter(pc.and_(kept, pc.and_(pc.not_equal(status, GONE), pc.not_equal(source, source_name))))
 
     def next_part(self) -> int:
         """The first free number for a thumbnail shard."""

@@ -1,0 +1,107 @@
+"""Changes: what came to a collection and what was taken from it since its catalog was made; they apply to every release.
+
+``additions/<id>/`` are small collections of their own, each published by one rename. ``removed.jsonl`` has one line an
+item that was removed, or restored. The next ingest and build take both in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from nitari.artifact import sync
+from nitari.collection import Collection
+from nitari.errors import DamagedArtifactError, QueryError
+
+
+class Stamp(NamedTuple):
+    """Two of these are equal as long as nothing changed."""
+
+    additions: tuple[str, ...]
+    removed: tuple[int, int]
+
+
+class Changes:
+    """Reads without a lock; one process at a time writes, and others wait for it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self._folder = collection.path / "additions"
+        self._removed = collection.path / "removed.jsonl"
+
+    @property
+    def stamp(self) -> Stamp:
+        try:
+            stat = self._removed.stat()
+            removed = stat.st_size, stat.st_mtime_ns
+        except FileNotFoundError:
+            removed = 0, 0
+        return Stamp(tuple(self.ids()), removed)
+
+    def ids(self) -> list[str]:
+        """Of the additions, oldest first."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self._folder))
+        except FileNotFoundError:
+            return []
+
+    def addition(self, addition_id: str) -> Collection:
+        """An addition, as the collection that it is."""
+        return Collection(self._folder, addition_id)
+
+    def admit(self, work: Path, addition_id: str) -> Collection:
+        """Publish what was prepared in ``work``, by one rename."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        sync(work)
+        work.rename(self._folder / addition_id)
+        sync(self._folder)
+        return self.addition(addition_id)
+
+    def removed(self) -> frozenset[str]:
+        """Ids of the items that are removed now. Raises DamagedArtifactError naming the line that cannot be read."""
+        try:
+            data = self._removed.read_bytes()
+        except FileNotFoundError:
+            return frozenset()
+        found = set()
+        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):  # not a line half written
+            try:
+                entry = json.loads(line)
+                (found.add if entry["removed"] else found.discard)(str(entry["item_id"]))
+            except (ValueError, TypeError, KeyError):
+                raise DamagedArtifactError(
+                    f"Line {number} of '{self._removed}' cannot be read. Mend it, so that what was removed stays so"
+                ) from None
+        return frozenset(found)
+
+    def remove(self, items: Iterable[str]) -> int:
+        """Hide items at once and for good; returns how many were not removed before. On disk when this returns."""
+        return self._write(items, True)
+
+    def restore(self, items: Iterable[str]) -> int:
+        """Take a removal back, as far as the item is still there; returns how many had been removed."""
+        return self._write(items, False)
+
+    def _write(self, items: Iterable[str], removed: bool) -> int:
+        with self.collection.lock("removals", wait=True):
+            known = self.removed()
+            chosen = [item for item in dict.fromkeys(items) if (item in known) != removed]
+            for item in chosen:
+                if not item or "\n" in item:
+                    raise QueryError(f"'{item}' is no item id")
+            if not chosen:
+                return 0
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            lines = [json.dumps({"item_id": item, "removed": removed, "when": when}) + "\n" for item in chosen]
+            with self._removed.open("a+b") as file:
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)  # what a killed process left of a line
+                file.write("".join(lines).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            sync(self.collection.path)
+            return len(chosen)

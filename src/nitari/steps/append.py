@@ -1,0 +1,104 @@
+"""Append: pictures -> an addition, searchable beside the releases that are there, without building anything again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nitari.artifact import new_id
+from nitari.catalog import Catalog
+from nitari.changes import Changes
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.extractor.stored import restore
+from nitari.images.decode import Limits
+from nitari.steps import Progress, silent
+from nitari.steps.extract import extract
+from nitari.steps.ingest import ingest
+
+log = logging.getLogger(__name__)
+
+
+class Appended(NamedTuple):
+    """``addition`` is None where nothing came of it. ``known`` items were there already, ``removed`` ones stay removed."""
+
+    addition: str | None
+    counts: dict[str, int]
+    refused: list[dict[str, Any]]
+    known: int
+    removed: int
+
+
+def append(
+    collection: Collection,
+    listing: pa.Table,
+    *,
+    source_name: str,
+    release: str | None = None,
+    about: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Appended:
+    """Read the pictures of a source's ``listing`` that are not there yet, extract them in every space of the release,
+    and publish them by one rename: from then on every query sees them.
+
+    They are read with the limits and thumbnails of the release's catalog. A picture that cannot be read is among
+    ``refused``, with its reason, and stops nothing. Killed before the rename, nothing was added, and the same call goes
+    on where it stopped. The next ingest of the same source and build take the items into the catalog.
+    """
+    changes = Changes(collection)
+    with collection.lock("append", wait=True):
+        pinned = collection.release(release)
+        catalog = Catalog.pinned(collection, pinned)
+        removed = pc.is_in(listing.column("item_id"), value_set=pa.array(sorted(changes.removed()), pa.string()))
+        listing = listing.filter(pc.invert(removed))
+        fresh = listing.filter(pc.invert(_known(listing, catalog, changes)))
+        counts = {"removed": pc.sum(removed).as_py() or 0, "known": listing.num_rows - fresh.num_rows}
+        if not fresh.num_rows:
+            return Appended(None, {}, [], **counts)
+        key = {"release": pinned.id, "items": fresh.column("item_id").to_pylist()}
+        work = collection.work("append", key)
+        small = Collection(work, "addition")
+        settings = catalog.artifact.manifest.config
+        made = ingest(
+            small,
+            fresh,
+            source_name=source_name,
+            sizes=settings["sizes"],
+            limits=Limits(**settings["limits"]),
+            background=settings["background"],
+            quality=settings["quality"],
+            workers=workers,
+            about=about,
+            progress=progress,
+        )
+        found = Catalog(made)
+        refused = found.records(range(found.n_ready, found.n_items), ["item_id", "file_name", "reason", "message"])
+        if not found.n_ready:
+            collection.discard(work)
+            return Appended(None, made.manifest.counts, refused, **counts)
+        spaces = {}
+        for name in pinned.manifest.info["spaces"]:
+            embeddings = Embeddings(collection.parent(pinned, f"embeddings:{name}", name))
+            extract(small, restore(collection, embeddings.artifact), threads=workers)
+            spaces[name] = embeddings.key
+        (small.path / "spaces.json").write_text(json.dumps(spaces), encoding="utf-8")
+        addition = changes.admit(small.path, new_id())
+        collection.discard(work)
+        return Appended(addition.name, made.manifest.counts, refused, **counts)
+
+
+def _known(listing: pa.Table, catalog: Catalog, changes: Changes) -> pa.Array:
+    """Which listed items are there already, as they are listed."""
+    tables = [catalog] + [Catalog(changes.addition(one).latest("catalog")) for one in changes.ids()]
+    there = pa.array([False] * listing.num_rows)
+    for known in tables:
+        at = pc.index_in(listing.column("item_id"), value_set=known.ready("item_id"))
+        same = pc.equal(known.ready("fingerprint").take(at), listing.column("fingerprint"))
+        there = pc.or_(there, pc.fill_null(same, False))
+    return there

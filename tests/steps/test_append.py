@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nitari.artifact import Artifact
+from nitari.catalog import Catalog
+from nitari.changes import Changes
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.extractor.pixels import PixelsExtractor
+from nitari.source.folder import FolderSource
+from nitari.steps.append import append
+from nitari.steps.build import build
+from nitari.steps.extract import extract
+from nitari.steps.ingest import ingest
+
+EXACT = {"_target_": "nitari.index.exact.Exact"}
+POST = {"center": True, "pca": 8, "whiten": 0.5}
+
+
+@pytest.fixture
+def shoes(tmp_path: Path, make_pictures: Callable[..., list[Path]]) -> Collection:
+    make_pictures(tmp_path / "pictures", 12)
+    collection = Collection(tmp_path, "shoes")
+    ingest(collection, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
+    extract(collection, PixelsExtractor(), postprocess=POST, threads=1)
+    build(collection, EXACT)
+    return collection
+
+
+def more(tmp_path: Path, make_pictures: Callable[..., list[Path]], collection: Collection) -> list[Path]:
+    made = make_pictures(tmp_path / "aside", 3, seed=7)
+    for path in made:
+        path.rename(tmp_path / "pictures" / f"new-{path.name}")
+    (tmp_path / "pictures" / "broken.jpg").write_bytes(b"not a picture")
+    return made
+
+
+def test_what_is_new_gets_the_vectors_it_will_have_after_the_next_ingest(
+    tmp_path: Path, shoes: Collection, make_pictures
+):
+    more(tmp_path, make_pictures, shoes)
+    listing = FolderSource(str(tmp_path / "pictures")).listing()
+    done = append(shoes, listing, source_name="main", workers=1)
+    assert (done.counts["ready"], done.known, done.removed) == (3, 12, 0)
+    assert [refusal["reason"] for refusal in done.refused] == ["not_a_picture"]
+    changes = Changes(shoes)
+    assert changes.ids() == [done.addition]
+    small = changes.addition(done.addition)
+    vectors = Embeddings(small.latest("embeddings", "pixels")).vectors
+    ids = Catalog(small.latest("catalog")).item_ids[:3]
+    ingest(shoes, listing, source_name="main", workers=1)
+    extract(shoes, PixelsExtractor(), postprocess=POST, threads=1)
+    whole = Catalog(shoes.latest("catalog"))
+    rows = [whole.row(item.decode()) for item in ids]
+    assert np.allclose(Embeddings(shoes.latest("embeddings", "pixels")).vectors[rows], vectors, atol=1e-6)
+
+
+def test_nothing_new_adds_nothing(tmp_path: Path, shoes: Collection, make_pictures):
+    more(tmp_path, make_pictures, shoes)
+    listing = FolderSource(str(tmp_path / "pictures")).listing()
+    append(shoes, listing, source_name="main", workers=1)
+    again = append(shoes, listing, source_name="main", workers=1)
+    assert again.addition is None
+    assert again.known == 15
+
+
+def test_removed_items_are_neither_appended_nor_ingested_again(tmp_path: Path, shoes: Collection, make_pictures):
+    more(tmp_path, make_pictures, shoes)
+    listing = FolderSource(str(tmp_path / "pictures")).listing()
+    catalog = Catalog(shoes.latest("catalog"))
+    gone = catalog.item_ids[3].decode()
+    new = next(item for item in listing.column("item_id").to_pylist() if item.encode() not in set(catalog.item_ids))
+    Changes(shoes).remove([gone, new])
+    assert append(shoes, listing, source_name="main", workers=1).removed == 2
+    ingest(shoes, listing, source_name="main", workers=1)
+    after = Catalog(shoes.latest("catalog"))
+    ready = set(after.item_ids[: after.n_ready])
+    assert not {gone.encode(), new.encode()} & ready
+    assert after.records([list(after.item_ids).index(gone.encode())], ["status"]) == [{"status": "gone"}]
+    Changes(shoes).restore([gone])
+    ingest(shoes, listing, source_name="main", workers=1)
+    back = Catalog(shoes.latest("catalog"))
+    assert gone.encode() in back.item_ids[: back.n_ready]
+
+
+def test_another_source_leaves_a_removed_item_removed(tmp_path: Path, shoes: Collection, make_pictures):
+    gone = Catalog(shoes.latest("catalog")).item_ids[3]
+    Changes(shoes).remove([gone.decode()])
+    make_pictures(tmp_path / "others", 2, seed=5)
+    ingest(shoes, FolderSource(str(tmp_path / "others"), "others").listing(), source_name="others", workers=1)
+    after = Catalog(shoes.latest("catalog"))
+    assert after.n_ready == 13
+    assert gone in after.item_ids[after.n_ready :]
+
+
+def test_a_catalog_reads_what_was_added_as_ready_rows(
+    tmp_path: Path, shoes: Collection, make_pictures, ingest_folder: Callable[..., Artifact]
+):
+    other = Collection(tmp_path, "other")
+    make_pictures(tmp_path / "more", 2, seed=9)
+    ingest_folder(other, tmp_path / "more")
+    import pyarrow.parquet as pq
+
+    artifact = shoes.latest("catalog")
+    added = pq.read_table(other.latest("catalog").file("catalog.parquet"))
+    plain, whole = Catalog(artifact), Catalog(artifact, added=added)
+    assert (whole.n_ready, whole.n_items) == (plain.n_ready + 2, plain.n_items + 2)
+    names = whole.ready("file_name").to_pylist()
+    assert names == plain.ready("file_name").to_pylist() + added.column("file_name").to_pylist()
+    assert whole.row(added.column("item_id")[1].as_py()) == plain.n_ready + 1
+    assert whole.ready("folder").to_pylist()[-2:] == [None, None]
+    selection = whole.select(f"file_name={names[-1]}")
+    assert selection is not None
+    assert plain.n_ready + 1 in selection.rows
