@@ -30,6 +30,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         plain(cfg.index),
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
+        collapse=plain(cfg.release.collapse),
         target=cfg.target,
         seed=cfg.seed,
         threads=cfg.workers,
@@ -54,6 +55,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "release": release.id,
         "current": collection.current == release.id,
         "weights": release.manifest.info["weights"],
+        "collapse": release.manifest.info["collapse"],
         "spaces": spaces,
     }
 
@@ -91,7 +93,9 @@ def show(result: Mapping[str, Any]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     role = "current" if result["current"] else "not the current one"
-    return "\n".join([*lines, "", f"Release {result['release']} ({role})"])
+    rule = result["collapse"]
+    lines += ["", f"Near-copies are up to {rule['distance']:g} apart in space '{rule['space']}'"]
+    return "\n".join([*lines, f"Release {result['release']} ({role})"])
 
 
 main = job("build", run, show)
