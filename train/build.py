@@ -33,6 +33,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
         text=plain(cfg.text.columns),
+        collapse=plain(cfg.release.collapse),
         target=cfg.target,
         seed=cfg.seed,
         threads=cfg.workers,
@@ -58,6 +59,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "current": collection.current == release.id,
         "weights": release.manifest.info["weights"],
         "text": _text(collection, release),
+        "collapse": release.manifest.info["collapse"],
         "spaces": spaces,
     }
 
@@ -106,7 +108,9 @@ def show(result: Mapping[str, Any]) -> str:
     if result["text"]:
         text = result["text"]
         lines += ["", f"Words of {', '.join(text['columns'])}: {text['terms']:,} different ones"]
-    return "\n".join([*lines, "", f"Release {result['release']} ({role})"])
+    rule = result["collapse"]
+    lines += ["", f"Near-copies are up to {rule['distance']:g} apart in space '{rule['space']}'"]
+    return "\n".join([*lines, f"Release {result['release']} ({role})"])
 
 
 main = job("build", run, show)

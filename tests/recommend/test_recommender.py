@@ -41,17 +41,24 @@ def rows_of(page):
     return [int(result.item_id, 16) for result in page.results]
 
 
+def distances(collection, name, query_row):
+    """(N,) float64, by the definition."""
+    space = Embeddings(collection.latest("embeddings", name))
+    vectors = np.asarray(space.vectors, np.float64)
+    if space.space.metric == "cosine":
+        return 1 - vectors @ vectors[query_row]
+    return np.linalg.norm(vectors - vectors[query_row], axis=1)
+
+
+def calibrated(collection, name, query_row):
+    """(N,) similarities as the release's knots give them."""
+    knots = collection.release().manifest.info["calibration"][name]
+    return np.interp(distances(collection, name, query_row), knots["distances"], knots["similarities"])
+
+
 def expected(collection, query_row, weights, rows):
     """Every row's score by the definition, best first, ties by item id."""
-    total = np.zeros(len(rows))
-    for name, weight in weights.items():
-        space = Embeddings(collection.latest("embeddings", name))
-        vectors = np.asarray(space.vectors, np.float64)
-        if space.space.metric == "cosine":
-            similarity = vectors[rows] @ vectors[query_row]
-        else:
-            similarity = 1 / (1 + np.linalg.norm(vectors[rows] - vectors[query_row], axis=1))
-        total += weight * similarity / sum(weights.values())
+    total = sum(weight * calibrated(collection, name, query_row)[rows] for name, weight in weights.items())
     return rows[np.argsort(-total, kind="stable")]
 
 
@@ -122,7 +129,7 @@ def test_ties_are_ordered_by_item_id(tmp_path, catalog_of, space_of):
     collection = Collection(tmp_path, "same")
     space_of(collection, catalog_of(collection, 20), "form", same=range(5, 15))
     build(collection, EXACT)
-    page = Recommender.open(collection).recommend(item(9), k=9)
+    page = Recommender.open(collection).recommend(item(9), k=9, collapse=False)
     assert rows_of(page) == [5, 6, 7, 8, 10, 11, 12, 13, 14]
 
 
@@ -130,7 +137,16 @@ def test_a_page_is_json(recommender, collection):
     page = json.loads(json.dumps(recommender.recommend(item(0), k=3).to_dict()))
     assert page["collection"] == "shoes"
     assert page["release"] == collection.current
-    assert set(page["results"][0]) == {"item_id", "score", "similarity", "attributes"}
+    assert list(page) == ["collection", "release", "where", "results", "after"]
+    assert list(page["results"][0]) == [
+        "item_id",
+        "score",
+        "similarity",
+        "distance",
+        "rank",
+        "copies",
+        "attributes",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nitari.errors import ConfigError
-from nitari.recommend.scoring import check_weights, combine, score
+from nitari.recommend.scoring import check_weights, combine, weighted
 from nitari.space import Space
 
 
@@ -25,7 +25,7 @@ def test_bits_go_with_the_majority():
 
 def test_a_score_is_a_weighted_mean():
     similarities = {"form": np.array([1, 0.5], np.float32), "place": np.array([1, 0.25], np.float32)}
-    assert score(similarities, {"form": 3, "place": 1}).tolist() == [1.0, 0.4375]
+    assert weighted(similarities, {"form": 3, "place": 1}).tolist() == [1.0, 0.4375]
 
 
 def test_weights_that_count():

@@ -53,12 +53,12 @@ def names(document):
 
 def test_json_is_one_document(ask, root):
     document = json.loads(ask("like=shoes/picture-0003.jpg", "k=5", "format=json"))
-    assert list(document) == ["collection", "release", "results"]
+    assert list(document) == ["collection", "release", "where", "results", "after"]
     assert document["collection"] == "shop"
     assert document["release"] == Collection(root, "shop").current
     assert len(document["results"]) == 5
     first = document["results"][0]
-    assert list(first) == ["item_id", "score", "similarity", "attributes"]
+    assert list(first) == ["item_id", "score", "similarity", "distance", "rank", "copies", "attributes"]
     assert list(first["similarity"]) == ["pixels"]
     assert set(first["attributes"]) == {"file_name", "kind", "price"}
 

@@ -36,7 +36,10 @@ def test_a_release_pins_and_opens_everything(collection, spec):
         "embeddings:place",
         "index:place",
     }
-    assert release.manifest.info == {"spaces": ["encoder", "place"], "weights": {"encoder": 1.0, "place": 0.0}}
+    info = release.manifest.info
+    assert info["spaces"] == list(info["calibration"]) == ["encoder", "place"]
+    assert info["weights"] == {"encoder": 1.0, "place": 0.0}
+    assert info["collapse"] == {"space": "encoder", "distance": pytest.approx(0.05, rel=0.1)}  # of 1, a right angle
     for name in ("encoder", "place"):
         artifact = collection.parent(release, f"index:{name}", name)
         recall = artifact.manifest.info["measured"]["ann_recall_at_10"]
@@ -102,6 +105,12 @@ def test_without_switch_the_current_release_stays(collection):
     assert collection.current == first.id
 
 
+def test_what_a_copy_is_can_be_said(collection):
+    release = build(collection, EXACT, collapse={"space": "place", "distance": 0.5})
+    assert release.manifest.info["collapse"] == {"space": "place", "distance": 0.5}
+    assert build(collection, EXACT, collapse={"space": "place"}).manifest.info["collapse"]["distance"] > 0
+
+
 def test_a_graph_that_cannot_reach_the_target_says_so(collection, caplog, monkeypatch):
     monkeypatch.setattr("nitari.index.hnsw.Hnsw.sweep", ("ef_search", (1,)))
     monkeypatch.setattr("nitari.index.tuning.ann_recall", lambda distances, truth: np.full(len(truth), 0.5))
@@ -126,6 +135,9 @@ def test_the_smallest_collections(tmp_path, catalog_of, space_of, n):
         ({"weights": {"colour": 1}}, "names the space 'colour'"),
         ({"weights": {"place": -1}}, "None may be below 0"),
         ({"weights": {"place": 0}}, "one must be above it"),
+        ({"collapse": {"space": "colour"}}, "collapse.space is 'colour'"),
+        ({"collapse": {"distance": -1}}, "collapse.distance is -1"),
+        ({"collapse": {"far": 1}}, "Give space and distance"),
     ],
 )
 def test_bad_settings_are_refused(collection, arguments, message):

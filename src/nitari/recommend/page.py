@@ -8,33 +8,49 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Result:
-    """One item. ``similarity`` is by space, 1 for the same vector; ``score`` is their weighted mean."""
+    """One item, and why: by source, its calibrated ``similarity``, the ``distance`` (or what else the source measures)
+    and its ``rank``, None where another source proposed it.
+
+    ``score`` is what it was ranked by. ``copies`` are ids of near-copies that it stands for.
+    """
 
     item_id: str
     score: float
     similarity: dict[str, float]
+    distance: dict[str, float]
+    rank: dict[str, int | None]
+    copies: list[str]
     attributes: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "item_id": self.item_id,
             "score": round(self.score, 6),
-            "similarity": {space: round(value, 6) for space, value in self.similarity.items()},
+            "similarity": {source: round(value, 6) for source, value in self.similarity.items()},
+            "distance": {source: round(value, 6) for source, value in self.distance.items()},
+            "rank": self.rank,
+            "copies": self.copies,
             "attributes": self.attributes,
         }
 
 
 @dataclass(frozen=True)
 class Page:
-    """Results, best first, and the release they come from."""
+    """Results, best first, and the release they come from. ``where`` is the filter that admitted them all; ``after``
+    asks for the next page, None on the last one.
+    """
 
     collection: str
     release: str
     results: list[Result]
+    where: str | None = None
+    after: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "collection": self.collection,
             "release": self.release,
+            "where": self.where,
             "results": [result.to_dict() for result in self.results],
+            "after": self.after,
         }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -11,32 +14,39 @@ from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ConfigError, QueryError
-from nitari.filters import Filter
-from nitari.index import Index, open_index
+from nitari.errors import ArtifactError, QueryError
+from nitari.filters import Filter, to_text
+from nitari.index import open_index
+from nitari.recommend import cursor
+from nitari.recommend.calibration import Calibration
 from nitari.recommend.page import Page, Result
-from nitari.recommend.scoring import check_weights, combine, score
-
-Picture = np.ndarray | bytes
-"""(H, W, 3) uint8 upright RGB, or the bytes of a picture file."""
-Encode = Callable[[str, Sequence[Picture]], np.ndarray]
-"""(space name, n pictures) -> (n, width) final vectors of that space."""
-
-_DEPTH = 10  # candidates a result that each of several spaces proposes
-_LEAST = 50
+from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known, shares
+from nitari.recommend.ranking import Ranked, Ranking
+from nitari.recommend.scoring import check_weights
+from nitari.recommend.source import Encode, Picture, Seeds, Source, SpaceSource
 
 
 class Recommender:
-    """Serves one release. Thread-safe: spaces and indexes are verified and opened by the first query that needs them."""
+    """Serves one release. Thread-safe: spaces and indexes are verified and opened by the first query that needs them.
+
+    ``sources`` are what ``weights`` may name: the release's spaces, and what was given to ``add``.
+    """
 
     def __init__(self, collection: Collection, release: Artifact, encode: Encode | None = None) -> None:
+        info = release.manifest.info
+        if "calibration" not in info:
+            raise ArtifactError(
+                f"Release '{release.id}' was built before similarities were calibrated. "
+                f"Build one that has them: nitari build collection={collection.name}"
+            )
         self.collection = collection
         self.release = release
         self.catalog = Catalog.pinned(collection, release)
-        self.spaces: list[str] = list(release.manifest.info["spaces"])
-        self.weights: dict[str, float] = dict(release.manifest.info["weights"])
+        self.spaces: list[str] = list(info["spaces"])
+        self.weights: dict[str, float] = dict(info["weights"])
         self._encode = encode
-        self._open: dict[str, tuple[Embeddings, Index]] = {}
+        self._added: dict[str, Source] = {}
+        self._open: dict[str, SpaceSource] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -44,108 +54,155 @@ class Recommender:
         """The named release of a collection, or the current one. ``encode`` is needed for queries by picture."""
         return cls(collection, collection.release(release), encode)
 
+    @property
+    def sources(self) -> list[str]:
+        return [*self.spaces, *self._added]
+
+    def add(self, source: Source) -> None:
+        """One more source, by its name, for ``weights``. Its rows are those of this release's catalog."""
+        self._added[source.name] = source
+
     def recommend(
         self,
-        like: str | Picture | Sequence[str | Picture],
+        like: Likes = (),
         *,
         like_weights: Sequence[float] | None = None,
+        unlike: Likes = (),
+        unlike_weights: Sequence[float] | None = None,
+        unlike_by: Unlike = "subtract",
+        unlike_strength: float = 0.5,
+        history: Sequence[str] | Mapping[str, float] = (),
+        half_life: float = 5.0,
         where: str | Filter | None = None,
         k: int = 20,
         weights: Mapping[str, float] | None = None,
+        fuse: Fuse = "score",
+        diversity: float = 0.0,
+        collapse: bool = True,
         exclude: Iterable[str] = (),
+        after: str | None = None,
         echo: bool = False,
     ) -> Page:
-        """Exactly min(k, matches) items, by descending score and then by item id.
+        """Exactly min(k, matches) items, best first and then by item id.
 
         ``like`` is one or several items (an item_id, or a file_name that is unique) or pictures; several become one
-        query, the mean of their vectors in each space by ``like_weights``. The items themselves are not among the results unless
-        ``echo``; neither are those in ``exclude``, where unknown ones are ignored: what was seen may be gone by now.
-        ``weights`` says how much each space counts; None takes the release's defaults. Each of several spaces proposes
-        candidates, and every candidate is scored exactly in all of them.
+        query, the mean of their vectors in each space by ``like_weights``. ``history`` are items of a user, the newest
+        first, or ages by item; they are liked too, half as much every ``half_life`` items, and passed over when gone.
 
-        Raises QueryError on an unknown item and on a bad k, FilterError, and ConfigError on bad weights.
+        ``unlike`` are items or pictures to stay away from, by ``unlike_by``: ``subtract`` moves the query away from
+        their mean, by ``unlike_strength`` (Rocchio, 1971); ``penalise`` takes ``unlike_strength`` times the similarity
+        to the nearest of them off each score; ``avoid`` drops what is more similar to one of them than to every liked.
+
+        ``weights`` says how much each source counts; None takes the release's defaults. Each of several sources
+        proposes candidates, and every candidate is scored in all of them. ``fuse="score"`` takes the weighted mean of
+        calibrated similarities; "rank" of reciprocal ranks (Cormack, Clarke and Büttcher, 2009). ``diversity`` from 0
+        to 1 trades score for being unlike the results before (Carbonell and Goldstein, 1998).
+
+        ``collapse`` makes near-copies one result that names the others, and takes copies of an item that was asked with
+        for that item; a copy of a picture is a result. What was asked with is not among the results unless ``echo``; neither are items in ``exclude``,
+        where unknown ones are ignored: what was seen may be gone by now. ``after`` is that of the page before.
+
+        Raises QueryError on an unknown item, a bad k, a cursor of another query and other bad values, FilterError, and
+        ConfigError on bad weights.
         """
         if k < 1:
             raise QueryError(f"k is {k}. Ask for at least 1 result")
-        like = [like] if isinstance(like, str | bytes | np.ndarray) else like
-        counted = check_weights(self.weights if weights is None else weights, self.spaces)
-        shares = _like_weights(like, like_weights)
-        liked = [self.catalog.row(entry) if isinstance(entry, str) else -1 for entry in like]
-        hidden = set(self._known(exclude))
-        if not echo:
-            hidden |= {row for row in liked if row >= 0}
-        rows, similarities = self._candidates(like, liked, shares, counted, where, hidden, k)
-        scores = score(similarities, counted)
-        order = np.lexsort((self.catalog.item_ids[rows], -scores))[:k]
-        names = ["item_id", "file_name", *self.catalog.attributes]
-        results = []
-        for at, record in zip(order, self.catalog.records(rows[order], names), strict=True):
-            similarity = {name: float(similarities[name][at]) for name in counted}
-            results.append(Result(record.pop("item_id"), float(scores[at]), similarity, record))
-        return Page(self.collection.name, self.release.id, results)
+        asked = self._question(
+            entries(self.catalog, like),
+            like_weights,
+            entries(self.catalog, unlike),
+            unlike_weights,
+            decayed(self.catalog, history, half_life),
+            exclude=exclude,
+            unlike_by=check_choice(unlike_by, Unlike, "unlike_by"),
+            strength=float(unlike_strength),
+            weights=check_weights(self.weights if weights is None else weights, self.sources),
+            fuse=check_choice(fuse, Fuse, "fuse"),
+            diversity=float(diversity),
+            collapse=collapse,
+            echo=echo,
+        )
+        text = where if where is None or isinstance(where, str) else to_text(where)
+        fingerprint = self._fingerprint(asked, text)
+        start = 0 if after is None else cursor.read(after, fingerprint)
+        found = list(islice(self._ranking(asked, where), start, start + k + 1))
+        more = cursor.write(start + k, fingerprint) if len(found) > k else None
+        return Page(self.collection.name, self.release.id, self._results(found[:k]), text or None, more)
 
-    def _candidates(
+    def source(self, name: str) -> Source:
+        """The source of that name, opened and verified."""
+        return self._added.get(name) or self._space(name)
+
+    def _question(
         self,
-        like: Sequence[str | Picture],
-        liked: Sequence[int],
-        shares: np.ndarray,
-        counted: Mapping[str, float],
-        where: str | Filter | None,
-        hidden: set[int],
-        k: int,
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """(n,) rows that any space proposes, and their similarities (n,) in each."""
-        selection = self.catalog.select(where, sorted(hidden)) if where else None
-        wanted = k if len(counted) == 1 else _DEPTH * k + _LEAST
-        if selection is None:  # a few hidden rows are dropped afterwards: cheaper than a selection of all others
-            wanted += len(hidden)
-        wanted = min(wanted, max(1, self.catalog.n_ready))
-        queries, found = {}, []
-        for name in counted:
-            embeddings, index = self._space(name)
-            queries[name] = combine(embeddings.space, self._vectors(name, like, liked), shares)
-            found.append(index.search(queries[name], wanted, where=selection).rows[0])
-        rows = np.unique(np.concatenate(found))
-        rows = rows[(rows >= 0) & ~np.isin(rows, list(hidden))]
-        similarities = {}
-        for name, query in queries.items():
-            embeddings, _ = self._space(name)
-            distances = embeddings.space.precise(query, np.asarray(embeddings.vectors[rows]))
-            similarities[name] = embeddings.space.similarity(distances)
-        return rows, similarities
+        like: tuple[int | Picture, ...],
+        like_weights: Sequence[float] | None,
+        unlike: tuple[int | Picture, ...],
+        unlike_weights: Sequence[float] | None,
+        history: Mapping[int, float],
+        *,
+        exclude: Iterable[str],
+        echo: bool,
+        **settings: Any,
+    ) -> Question:
+        if not like and not history:
+            raise QueryError("like is empty. Give at least one item or picture, or a history of items that are there")
+        for name in ("diversity", "strength"):
+            if not 0 <= settings[name] <= 1:
+                what = "unlike_strength" if name == "strength" else name
+                raise QueryError(f"{what} is {settings[name]}. Give a number from 0 to 1")
+        liked = shares(len(like), like_weights, "like_weights") if like or like_weights is not None else np.empty(0)
+        away = shares(len(unlike), unlike_weights, "unlike_weights") if unlike else np.empty(0)
+        seeds = Seeds(like + tuple(history), np.concatenate([liked, list(history.values())]))
+        hidden = {row for _, row in known(self.catalog, exclude)}
+        hidden |= {entry for entry in (() if echo else seeds.entries) + unlike if isinstance(entry, int)}
+        away = away / away.sum() if len(away) else away
+        rows = np.array(sorted(hidden), np.int64)
+        return Question(seeds, Seeds(unlike, away), hidden=rows, echo=echo, **settings)
 
-    def _vectors(self, name: str, like: Sequence[str | Picture], liked: Sequence[int]) -> np.ndarray:
-        """(len(like), width) vectors: stored ones of items, fresh ones of pictures."""
-        embeddings, _ = self._space(name)
-        pictures = [entry for entry in like if not isinstance(entry, str)]
-        if pictures and self._encode is None:
-            raise ConfigError("This recommender cannot encode pictures. Open it with encode=…, or give item ids")
-        fresh = iter(self._encode(name, pictures)) if pictures and self._encode else iter(())
-        vectors = [embeddings.vectors[row] if row >= 0 else next(fresh) for row in liked]
-        return embeddings.space.check(np.stack(vectors))
+    def _ranking(self, asked: Question, where: str | Filter | None) -> Ranking:
+        selection = self.catalog.select(where, asked.hidden.tolist()) if where else None
+        sources = {name: self.source(name) for name in asked.weights}
+        rule = self.release.manifest.info["collapse"]
+        copies = self._space(rule["space"]) if asked.collapse else None
+        return Ranking(asked, sources, selection, self.catalog.n_ready, self._order, copies, float(rule["distance"]))
 
-    def _space(self, name: str) -> tuple[Embeddings, Index]:
+    def _results(self, found: Sequence[Ranked]) -> list[Result]:
+        names = ["file_name", *self.catalog.attributes]
+        records = self.catalog.records([ranked.row for ranked in found], names)
+        ids = self.catalog.item_ids
+        return [
+            Result(
+                ids[ranked.row].decode(),
+                ranked.score,
+                ranked.similarity,
+                ranked.measured,
+                ranked.rank,
+                [ids[row].decode() for row in ranked.copies],
+                record,
+            )
+            for ranked, record in zip(found, records, strict=True)
+        ]
+
+    def _fingerprint(self, asked: Question, where: str | None) -> str:
+        seeds = [[list(part.entries), part.weights.tolist()] for part in (asked.likes, asked.unlikes)]
+        how = [asked.unlike_by, asked.strength, dict(asked.weights), asked.fuse, asked.diversity, asked.collapse]
+        return cursor.fingerprint(self.release.id, seeds, how, asked.hidden.tolist(), where, asked.echo)
+
+    def _space(self, name: str) -> SpaceSource:
         with self._lock:
             if name not in self._open:
                 artifact = self.collection.parent(self.release, f"embeddings:{name}", name)
                 artifact.expect_parent("catalog", self.catalog.artifact)
                 embeddings = Embeddings(artifact)
                 index = open_index(self.collection.parent(self.release, f"index:{name}", name), embeddings)
-                self._open[name] = embeddings, index
+                calibration = Calibration.from_dict(self.release.manifest.info["calibration"][name])
+                self._open[name] = SpaceSource(embeddings, index, calibration, self._encode)
             return self._open[name]
 
-    def _known(self, items: Iterable[str]) -> Iterable[int]:
-        for item in items:
-            try:
-                yield self.catalog.row(item)
-            except QueryError:
-                continue
-
-
-def _like_weights(like: Sequence[str | Picture], weights: Sequence[float] | None) -> np.ndarray:
-    if not len(like):
-        raise QueryError("like is empty. Give at least one item or picture")
-    shares = np.ones(len(like)) if weights is None else np.asarray(weights, np.float64)
-    if shares.shape != (len(like),) or not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
-        raise QueryError(f"like_weights are {weights}. Give {len(like)} numbers: none below 0, one above it")
-    return shares
+    @cached_property
+    def _order(self) -> np.ndarray:
+        """(n_ready,) the place of each row among the sorted item ids."""
+        order = np.empty(self.catalog.n_ready, np.int64)
+        order[np.argsort(self.catalog.item_ids[: self.catalog.n_ready], kind="stable")] = np.arange(len(order))
+        return order

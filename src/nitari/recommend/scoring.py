@@ -1,4 +1,4 @@
-"""Scoring: how much each space counts, how several pictures become one query, and how similarities become a score."""
+"""Scoring: how much each source counts, how several pictures become one query, and how similarities become a score."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from nitari.errors import ConfigError
 from nitari.space import Space
+
+_RANK = 60  # added to every rank: how much less the first ones count
 
 
 def check_weights(weights: Mapping[str, float], spaces: Iterable[str]) -> dict[str, float]:
@@ -24,18 +26,40 @@ def check_weights(weights: Mapping[str, float], spaces: Iterable[str]) -> dict[s
 def combine(space: Space, vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(n, width) as ``space.check`` returns them and (n,) weights -> (width,), their weighted mean, as a query.
 
-    Unit norm again in cosine; in hamming each bit is what the weighted majority has, and 1 where they are even.
+    Weights below 0 move the query away from a vector: Rocchio, "Relevance feedback in information retrieval" (1971).
+    All are divided by the sum of those above 0. Unit norm again in cosine; in hamming each bit is what the weighted
+    majority has, and 1 where they are even.
     """
     if len(vectors) == 1:
         return np.asarray(vectors[0])
+    shares = weights / weights[weights > 0].sum()
     if space.metric == "hamming":
-        shares = weights @ np.unpackbits(vectors, axis=1) / weights.sum()
-        return np.packbits(shares >= 0.5)
-    mean = (weights / weights.sum()) @ vectors.astype(np.float64)
+        return np.packbits(shares @ (np.unpackbits(vectors, axis=1) - 0.5) >= 0)
+    mean = shares @ vectors.astype(np.float64)
+    if space.metric != "cosine":  # places, not directions: away from the disliked, beginning at the liked
+        liked = np.maximum(shares, 0.0) @ vectors.astype(np.float64)
+        mean += np.maximum(-shares, 0.0).sum() * liked
     return np.asarray(space.check(mean)[0])
 
 
-def score(similarities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
-    """Similarities (n,) by space -> (n,) float64 weighted means: 1 for an item that is the query in every space."""
+def weighted(similarities: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Similarities (n,) by source -> (n,) float64 weighted means: 1 for an item that is the query in every source."""
     total = sum(weights.values())
     return np.asarray(sum(weights[name] / total * similarities[name].astype(np.float64) for name in weights))
+
+
+def reciprocal(ranks: Mapping[str, np.ndarray], weights: Mapping[str, float]) -> np.ndarray:
+    """Ranks (n,) from 1 by source -> (n,) weighted means of 61 / (60 + rank): 1 for what every source has first.
+
+    Cormack, Clarke and Büttcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods"
+    (SIGIR 2009), scaled.
+    """
+    total = sum(weights.values())
+    return np.asarray(sum(weights[name] / total * (_RANK + 1) / (_RANK + ranks[name]) for name in weights))
+
+
+def ranks(similarities: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """(n,) similarities -> (n,) int64 ranks from 1; equal ones by ``order`` (n,), that of their item ids."""
+    found = np.empty(len(similarities), np.int64)
+    found[np.lexsort((order, -similarities))] = np.arange(1, len(similarities) + 1)
+    return found

@@ -16,6 +16,8 @@ from nitari.extractor import FITTED
 from nitari.extractor.stored import pinned
 from nitari.index import create
 from nitari.index.tuning import tune
+from nitari.recommend.calibration import learn
+from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, silent
 from nitari.steps.text import index_text
@@ -33,6 +35,7 @@ def build(
     spaces: Sequence[str] | None = None,
     weights: Mapping[str, float] | None = None,
     text: Sequence[str] | None = None,
+    collapse: Mapping[str, Any] | None = None,
     target: float = 0.99,
     k: int = 10,
     seed: int = 0,
@@ -47,9 +50,11 @@ def build(
     ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
     extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
-    scoring: None counts the space 'encoder' alone, or all alike where there is none. ``text`` names the catalog columns
-    whose words are searched; None searches none. An index of the same vectors, or words, and settings is used again,
-    and so is a release of the same parts.
+    scoring: None counts the space 'encoder' alone, or all alike where there is none. ``collapse`` is
+    ``{"space": name, "distance": number}``, what makes a near-copy: None in either place takes the space of the greatest
+    weight, and a twentieth of the distance of its median random pair. ``text`` names the catalog columns whose words are
+    searched; None searches none. An index of the same vectors, or words, and settings is used again, and so is a release
+    of the same parts.
     """
     if not 0 < target <= 1:
         raise ConfigError(f"target is {target}. Give a recall above 0 and up to 1")
@@ -59,6 +64,8 @@ def build(
         catalog = collection.latest("catalog")
         embeddings = _fresh(collection, catalog, spaces)
         scoring = _weights(list(embeddings), weights)
+        rule = {"space": None, "distance": None} | dict(collapse or {})
+        _check_rule(rule, list(embeddings))
         config = {**index, "target": target, "k": k, "seed": seed}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
         parents |= _annotations(collection, catalog)
@@ -72,7 +79,14 @@ def build(
                 if kind in vectors.artifact.manifest.parents:
                     parents[f"{kind}:{space}"] = collection.parent(vectors.artifact, kind)
         progress(len(embeddings), len(embeddings))
-        release = _release(collection, parents, {"spaces": list(embeddings), "weights": scoring})
+        scales = {space: learn(vectors.space, vectors.vectors, seed) for space, vectors in embeddings.items()}
+        if rule["space"] is None:
+            rule["space"] = max(scoring, key=lambda space: scoring[space])
+        if rule["distance"] is None:
+            rule["distance"] = float(f"{copy_distance(scales[rule['space']]):.4g}")
+        calibration = {space: scale.to_dict() for space, scale in scales.items()}
+        info = {"spaces": list(embeddings), "weights": scoring, "collapse": rule, "calibration": calibration}
+        release = _release(collection, parents, info)
         if switch:
             collection.switch(release)
         return release
@@ -130,6 +144,15 @@ def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict
         return {space: 1.0 if space == "encoder" or "encoder" not in spaces else 0.0 for space in spaces}
     counted = check_weights(weights, spaces)
     return {space: counted.get(space, 0.0) for space in spaces}
+
+
+def _check_rule(rule: Mapping[str, Any], spaces: Sequence[str]) -> None:
+    if set(rule) != {"space", "distance"}:
+        raise ConfigError(f"release.collapse has {', '.join(sorted(rule))}. Give space and distance, or null for both")
+    if rule["space"] is not None and rule["space"] not in spaces:
+        raise ConfigError(f"release.collapse.space is '{rule['space']}'. This release has: {', '.join(spaces)}")
+    if rule["distance"] is not None and not 0 <= rule["distance"] < float("inf"):
+        raise ConfigError(f"release.collapse.distance is {rule['distance']}. Give a distance from 0 on")
 
 
 def _index(collection: Collection, embeddings: Embeddings, config: dict[str, Any], threads: int | None) -> Artifact:

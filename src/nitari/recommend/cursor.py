@@ -1,0 +1,45 @@
+"""Cursors: where the next page begins, bound to the release and to everything that was asked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+
+from nitari.errors import QueryError
+
+
+def fingerprint(*asked: Any) -> str:
+    """The same for the same question. Pictures count by their bytes."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=_digest).encode()).hexdigest()[:24]
+
+
+def write(position: int, question: str) -> str:
+    """Opaque, and safe in a URL."""
+    return base64.urlsafe_b64encode(f"{position}.{question}".encode()).decode().rstrip("=")
+
+
+def read(cursor: str, question: str) -> int:
+    """The position; QueryError where the cursor is damaged, or was given for another question or release."""
+    try:
+        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode("ascii")
+        number, _, asked = text.partition(".")
+        position = int(number)
+    except (ValueError, binascii.Error, UnicodeError):
+        raise QueryError(f"after is '{cursor}', which is no cursor. Give the 'after' of a page, or nothing") from None
+    if asked != question or position < 0:
+        raise QueryError(
+            f"after is '{cursor}', the cursor of another query or release. Ask as for the page that gave it, or begin "
+            "without one"
+        )
+    return position
+
+
+def _digest(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        value = str(value.shape).encode() + np.ascontiguousarray(value).tobytes()
+    return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""A source proposes candidates for a query and measures rows against it: a space, or anything else that ranks items."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from nitari.embeddings import Embeddings
+from nitari.errors import ConfigError
+from nitari.filters import Selection
+from nitari.index import Index
+from nitari.recommend.calibration import Calibration
+from nitari.recommend.scoring import combine
+
+Picture = np.ndarray | bytes
+"""(H, W, 3) uint8 upright RGB, or the bytes of a picture file."""
+Encode = Callable[[str, Sequence[Picture]], np.ndarray]
+"""(space name, n pictures) -> (n, width) final vectors of that space."""
+
+
+_BLOCK = 16_384  # vectors that are measured at once
+
+
+class Seeds(NamedTuple):
+    """What is asked with: ``entries`` are catalog rows, or pictures; ``weights`` (n,) below 0 are to be avoided."""
+
+    entries: tuple[int | Picture, ...]
+    weights: np.ndarray
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Thread-safe. What ``query`` returns is opaque to everybody else."""
+
+    name: str
+
+    def query(self, seeds: Seeds) -> Any: ...
+
+    def candidates(self, query: Any, k: int, where: Selection | None = None) -> np.ndarray:
+        """(m,) distinct rows, best first, min(k, rows that ``where`` admits) at most."""
+        ...
+
+    def measure(self, query: Any, rows: np.ndarray) -> np.ndarray:
+        """(n,) of what the source itself compares by, shown beside the similarity: distances, for example."""
+        ...
+
+    def similarity(self, measured: np.ndarray) -> np.ndarray:
+        """What ``measure`` gave -> float64 similarities on the scale of ``Calibration``: 1 the same, 0 unrelated."""
+        ...
+
+
+class SpaceSource:
+    """Embeddings with their index."""
+
+    def __init__(
+        self, embeddings: Embeddings, index: Index, calibration: Calibration, encode: Encode | None = None
+    ) -> None:
+        self.name = embeddings.space.name
+        self.space = embeddings.space
+        self.embeddings = embeddings
+        self.index = index
+        self.calibration = calibration
+        self._encode = encode
+
+    def query(self, seeds: Seeds) -> np.ndarray:
+        """(width,): stored vectors of rows and fresh ones of pictures, combined."""
+        return combine(self.space, self.vectors(seeds.entries), seeds.weights)
+
+    def vectors(self, entries: Sequence[int | Picture]) -> np.ndarray:
+        """(n, width), ready to compare. ConfigError for pictures where there is no encoder."""
+        pictures = [entry for entry in entries if not isinstance(entry, int)]
+        if pictures and self._encode is None:
+            raise ConfigError("This recommender cannot encode pictures. Open it with encode=…, or give item ids")
+        fresh = iter(self._encode(self.name, pictures)) if pictures and self._encode else iter(())
+        stored = self.embeddings.vectors
+        return self.space.check(np.stack([stored[e] if isinstance(e, int) else next(fresh) for e in entries]))
+
+    def candidates(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
+        rows = self.index.search(query, k, where=where).rows[0]
+        return rows[rows >= 0]
+
+    def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        parts = [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]
+        return np.concatenate([self.space.precise(query, self.embeddings.vectors[part]) for part in parts])
+
+    def similarity(self, measured: np.ndarray) -> np.ndarray:
+        return self.calibration(measured)
+
+    def stored(self, rows: np.ndarray) -> np.ndarray:
+        """(n, width) vectors of rows, ready to compare."""
+        return self.space.check(self.embeddings.vectors[rows])
