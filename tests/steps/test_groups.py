@@ -35,6 +35,12 @@ def test_a_member_belongs_to_the_nearest_representative():
     assert grouped(PLANE, line, 7).tolist() == [0, 1, 1]
 
 
+def test_zero_vectors_stay_alone():
+    """What PDQ makes of pictures of one colour is no sign that they are the same."""
+    vectors = np.array([[0] * 8, [0] * 8, [7] * 8, [7] * 8], np.uint8)
+    assert grouped(BITS, vectors, 3).tolist() == [0, 1, 2, 2]
+
+
 @pytest.mark.parametrize("most", [16, 32, 512])
 def test_large_groups_are_complete(monkeypatch, most):
     monkeypatch.setattr(module, "_MOST", most)

@@ -6,6 +6,7 @@ import numpy as np
 
 from nitari.index import Index
 from nitari.space import Space
+from nitari.steps import Progress, silent
 
 _QUERIES = 256  # rows searched for together
 _FIRST, _MOST = 16, 512  # neighbours asked for at first, and before all vectors are scanned
@@ -13,7 +14,12 @@ _NUMBERS = 1 << 22  # of a scanned block: 16 MB as float32
 
 
 def groups(
-    space: Space, index: Index, vectors: np.ndarray, threshold: float, order: np.ndarray | None = None
+    space: Space,
+    index: Index,
+    vectors: np.ndarray,
+    threshold: float,
+    order: np.ndarray | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """(n, width) vectors, which may be a memory map, and their index -> (n,) int64, the row that stands for each row.
 
@@ -21,7 +27,8 @@ def groups(
     such row. So every member is within ``threshold`` of its representative, however long a chain of neighbours is:
     transitive groups (union-find) join different pictures through a series of small steps. ``order`` are the rows that
     take part, the one that should stand for others first; None is all of them, ascending. Only representatives are
-    searched for, and no list of pairs is kept. With an approximate index some members stay alone.
+    searched for, and no list of pairs is kept. With an approximate index some members stay alone. A hash of zeros, which
+    is what pictures of one colour get, stands for nothing but itself.
     """
     rows = np.arange(len(vectors)) if order is None else np.asarray(order, np.int64)
     owner = np.arange(len(vectors))
@@ -31,6 +38,9 @@ def groups(
     for start in range(0, len(rows), _QUERIES):
         block = rows[start : start + _QUERIES]
         block = block[owner[block] == block]
+        if space.metric == "hamming":
+            block = block[np.asarray(vectors[block]).any(axis=1)]
+        progress(start, len(rows))
         if not len(block):
             continue
         found = index.search(np.asarray(vectors[block]), min(_FIRST, len(vectors)))
@@ -41,12 +51,11 @@ def groups(
                 near, distances = _more(space, index, vectors, row, threshold)
             take = (distances <= threshold) & (place[near] > place[row]) & (distances < apart[near])
             owner[near[take]], apart[near[take]] = row, distances[take]
+    progress(len(rows), len(rows))
     return owner
 
 
-def _more(
-    space: Space, index: Index, vectors: np.ndarray, row: int, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _more(space: Space, index: Index, vectors: np.ndarray, row: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """All rows within ``threshold`` of one that has many: (rows, distances)."""
     query = np.asarray(vectors[row])
     near, distances = (found[0] for found in index.search(query[None], min(_MOST, len(vectors))))
