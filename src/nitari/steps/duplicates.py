@@ -116,9 +116,10 @@ def _table(catalog: Catalog, parts: Sequence[np.ndarray], same: np.ndarray, embe
     lengths = [len(part) for part in parts]
     kept = np.repeat(np.array([part[0] for part in parts], np.int64), lengths)
     distances: list[np.ndarray] = [np.empty(0, np.float32)]
-    for part in parts if embeddings is not None else ():
-        vectors = np.asarray(embeddings.vectors[part])
-        distances.append(embeddings.space.precise(vectors[0], vectors))
+    if embeddings is not None:
+        for part in parts:
+            vectors = np.asarray(embeddings.vectors[part])
+            distances.append(embeddings.space.precise(vectors[0], vectors))
     at = pa.array(rows)
     names = ("item_id", "file_name", "width", "height", "size_bytes")
     found = {name: catalog.column(name).take(at) for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,8 @@ _WAYS = tuple(f"{side}{turn}" for side in ("", "mirrored ") for turn in ("", "tu
 _LEAST_SHARE = 0.05  # of a picture's area that is left once its borders are trimmed: less is no picture
 
 
-class Searched(NamedTuple):
+@dataclass(frozen=True)
+class Searched:
     """A space of a release, ready to be asked."""
 
     embeddings: Embeddings
@@ -111,13 +112,13 @@ class Matcher:
                     near[place][int(original)] = min(rank, near[place].get(int(original), rank))
         records = []
         named = foreign.catalog.records(rows, ["item_id", "file_name"])
-        for place, (row, name) in enumerate(zip(rows, named, strict=True)):
+        for place, (row, query) in enumerate(zip(rows, named, strict=True)):
             asked = [place, *(len(rows) + i for i, of in enumerate(owner) if of == place)]
             labels = ["", *(views[i - len(rows)][0] for i in asked[1:])]
             ranked = self._ranked(near[place], vectors, asked, labels, set(same.get(row, ())))
             self._check(foreign, row, ranked)
             ranked.sort(key=lambda one: (VERDICTS.index(one.verdict), one.share, one.row))
-            records += self._records(name, ranked[: self.k])
+            records += self._records(query, ranked[: self.k])
         return pa.Table.from_pylist(records, self.schema)
 
     def unreadable(self, foreign: Catalog) -> pa.Table:
@@ -238,9 +239,9 @@ def same_bytes(foreign: Catalog, originals: Catalog) -> dict[int, list[int]]:
         there, here = originals.ready(name), foreign.ready(name)
         shared = np.flatnonzero(pc.is_in(there, value_set=here.drop_null().combine_chunks()).to_numpy())
         by_digest: dict[str, list[int]] = {}
-        for row, digest in zip(shared, there.take(pa.array(shared, pa.int64())).to_pylist(), strict=True):
+        for original, digest in zip(shared, there.take(pa.array(shared, pa.int64())).to_pylist(), strict=True):
             if digest:
-                by_digest.setdefault(digest, []).append(int(row))
+                by_digest.setdefault(digest, []).append(int(original))
         for row, digest in enumerate(here.to_pylist() if by_digest else ()):
             if digest in by_digest:
                 found.setdefault(row, by_digest[digest])
