@@ -37,8 +37,12 @@ class PictureEncoder:
 
     def __call__(self, space: str, pictures: Sequence[np.ndarray | bytes]) -> np.ndarray:
         """n pictures, RGB arrays or files -> (n, width). PictureError when a file cannot be read."""
+        extractor = self.extractor(space)
+        return extractor.extract([self.pictures.thumbnail_of(picture, extractor.side) for picture in pictures])
+
+    def extractor(self, space: str) -> Finished:
+        """What made a space of the release, opened once."""
         if space not in self._extractors:
             embeddings = self.collection.parent(self.release, f"embeddings:{space}", space)
             self._extractors[space] = restore(self.collection, embeddings)
-        extractor = self._extractors[space]
-        return extractor.extract([self.pictures.thumbnail_of(picture, extractor.side) for picture in pictures])
+        return self._extractors[space]

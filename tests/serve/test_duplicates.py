@@ -1,0 +1,90 @@
+import csv
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from nitari.collection import Collection
+from nitari.errors import ArtifactError, ConfigError
+from nitari.extractor import create
+from nitari.serve import duplicates
+from nitari.steps.extract import extract
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory, make_pictures, ingest_folder):
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = make_pictures(folder, 10)
+    shutil.copy(paths[0], folder / "twin.jpg")
+    Image.open(paths[1]).save(folder / "again.jpg", quality=40)
+    root = tmp_path_factory.mktemp("root")
+    for name in ("bare", "shop"):
+        ingest_folder(Collection(root, name), folder)
+    for spec in ("pixels.PixelsExtractor", "pdq.PdqExtractor", "colour.ColourExtractor"):
+        extract(Collection(root, "shop"), create({"_target_": f"nitari.extractor.{spec}"}))
+    return root
+
+
+@pytest.fixture
+def ask(root, capsys):
+    def run(*words):
+        assert duplicates.main([f"root={root}", *words]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_twins_are_found_as_soon_as_pictures_are_ingested(ask):
+    found = json.loads(ask("collection=bare", "format=json"))
+    assert (found["space"], found["groups"], found["could_go"]) == (None, 1, 1)
+    assert [row["file_name"] for row in found["largest"][0]] == ["picture-0000.jpg", "twin.jpg"]
+
+
+def test_the_space_that_tells_copies_best_is_taken(ask):
+    found = json.loads(ask("collection=shop", "format=json"))
+    assert (found["space"], found["distance"]) == ("pdq", 31)
+    assert (found["exact"]["groups"], found["near"]["groups"]) == (1, 1)
+    assert json.loads(ask("collection=shop", "space=none", "format=json"))["groups"] == 1
+    assert json.loads(ask("collection=shop", "space=colour", "distance=0", "format=json"))["distance"] == 0
+
+
+def test_tables_and_sheets_are_written(ask, tmp_path):
+    text = ask("collection=shop", f"out={tmp_path}")
+    with (tmp_path / "duplicates.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["group"], row["kind"], row["keep"]) for row in rows] == [
+        ("0", "exact", "true"),
+        ("0", "exact", "false"),
+        ("1", "exact", "true"),
+        ("1", "near", "false"),
+    ]
+    for name in ("largest.jpg", "doubtful.jpg", "summary.json"):
+        assert f"Written: {tmp_path / name}" in text
+        assert (tmp_path / name).stat().st_size > 300
+    ask("collection=shop", f"out={tmp_path}", "table=parquet", "keep=sharpest")
+    assert pq.read_table(tmp_path / "duplicates.parquet").num_rows == 4
+
+
+def test_the_summary_for_people(ask):
+    text = ask("collection=shop")
+    assert "shop: 12 pictures, space pdq, distance 31" in text
+    assert "2 groups" in text
+    assert "keep" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (["collection=shop", "space=form"], ArtifactError, "no embeddings of space 'form'"),
+        (["collection=shop", "space=colour"], ConfigError, "no measured distance"),
+        (["collection=shop", "distance=-1"], ConfigError, "distance is '-1'"),
+        (["collection=shop", "distance=near"], ConfigError, "distance is 'near'"),
+        (["collection=bare", "distance=3"], ConfigError, "no space to measure it in"),
+        (["collection=shop", "keep=newest"], ConfigError, "keep is 'newest'"),
+    ],
+)
+def test_what_is_wrong_is_named(ask, words, error, message):
+    with pytest.raises(error, match=message):
+        ask(*words)
