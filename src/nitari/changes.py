@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from nitari.artifact import sync
+from nitari.artifact import sync, write_atomic
 from nitari.collection import Collection
 from nitari.errors import DamagedArtifactError, QueryError
+
+SPACES = "spaces.json"
 
 
 class Stamp(NamedTuple):
@@ -53,8 +55,19 @@ class Changes:
         """An addition, as the collection that it is."""
         return Collection(self._folder, addition_id)
 
-    def admit(self, work: Path, addition_id: str) -> Collection:
-        """Publish what was prepared in ``work``, by one rename."""
+    def spaces(self, addition_id: str) -> dict[str, str]:
+        """``Embeddings.key`` of each space whose vectors an addition's may be compared with."""
+        file = self._folder / addition_id / SPACES
+        try:
+            return {str(name): str(key) for name, key in json.loads(file.read_bytes()).items()}
+        except (OSError, ValueError, AttributeError) as error:
+            raise DamagedArtifactError(
+                f"Addition '{addition_id}' cannot be read: '{SPACES}' {error}. Remove '{file.parent}', and append again"
+            ) from None
+
+    def admit(self, work: Path, addition_id: str, spaces: Mapping[str, str]) -> Collection:
+        """Publish the collection that was prepared in ``work``, by one rename."""
+        write_atomic(work / SPACES, json.dumps(spaces))
         self._folder.mkdir(parents=True, exist_ok=True)
         sync(work)
         work.rename(self._folder / addition_id)
@@ -67,7 +80,7 @@ class Changes:
             data = self._removed.read_bytes()
         except FileNotFoundError:
             return frozenset()
-        found = set()
+        found: set[str] = set()
         for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):  # not a line half written
             try:
                 entry = json.loads(line)

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from nitari.filters import Selection
+from nitari.recommend.source import Seeds, Source
 from nitari.recommend.words import TextSource
 from nitari.text.build import write
 from nitari.text.index import TextIndex
+
+PICTURE = np.zeros((4, 4, 3), np.uint8)
 
 
 @pytest.fixture
@@ -13,24 +16,36 @@ def source(tmp_path):
     return TextSource(TextIndex(tmp_path))
 
 
-def test_rows_with_the_words_that_are_typed(source):
-    query = source.query("red shoes")
-    assert source.candidates(query, 9).tolist() == [0, 1, 2]
-    assert source.candidates(query, 9, Selection(None, np.array([2, 5]))).tolist() == [2]
-    similar = source.similarity(query, np.arange(6))
-    assert similar[0] > 0.9
-    assert (similar[1:3] > 0).all()
-    assert (similar[1:3] < 0.5).all()
-    assert not similar[3:].any()
+def like(*entries):
+    return Seeds(entries, np.ones(len(entries)))
+
+
+def test_is_a_source(source):
+    assert isinstance(source, Source)
 
 
 def test_rows_with_the_words_of_liked_items(source):
-    query = source.query([3])
+    query = source.query(like(3))
     assert source.candidates(query, 9).tolist() == [3, 4]
-    assert source.similarity(query, np.array([3, 4, 0])).tolist() == [1, 1, 0]
+    assert source.similarity(source.measure(query, np.array([3, 4, 0]))).tolist() == [1, 1, 0]
 
 
-def test_words_that_nothing_holds_propose_nothing(source):
-    for query in (source.query("xyzzy"), source.query([5])):
-        assert source.candidates(query, 9).tolist() == []
-        assert source.similarity(query, np.arange(6)).tolist() == [0] * 6
+def test_what_is_not_admitted_is_not_proposed_and_what_was_added_later_has_no_words(source):
+    query = source.query(like(3, 7))
+    assert source.candidates(query, 9, Selection(None, np.array([2, 4, 6, 7]))).tolist() == [4]
+    assert source.measure(query, np.array([4, 6, 7])).tolist() == [1, 0, 0]
+
+
+def test_what_should_be_avoided_is_no_word_to_look_for(source):
+    query = source.query(Seeds((0, 1), np.array([1.0, -1.0])))
+    assert 2 in source.candidates(query, 9)
+    assert 1 not in source.candidates(query, 9)
+
+
+@pytest.mark.parametrize(
+    "seeds", [like(5), like(PICTURE), like(9)], ids=["a word of its own", "a picture", "added later"]
+)
+def test_without_a_word_that_others_share_nothing_is_proposed(source, seeds):
+    query = source.query(seeds)
+    assert source.candidates(query, 9).tolist() == []
+    assert source.measure(query, np.arange(6)).tolist() == [0] * 6

@@ -17,8 +17,10 @@ import numpy as np
 from nitari.errors import ConfigError
 from nitari.filters import Selection
 from nitari.index import SearchResult, check_request, padded
-from nitari.index.exact import Exact, check_parameters, rank
+from nitari.index.exact import Exact
+from nitari.index.planned import check_parameters
 from nitari.index.postings import MAX_ROWS, Postings
+from nitari.index.scan import rank
 from nitari.space import Space, hamming
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -84,4 +84,4 @@ def decayed(catalog: Catalog, history: Sequence[str] | Mapping[str, float], half
 def check_choice(value: str, kind: object, what: str) -> str:
     if value not in get_args(kind):
         raise QueryError(f"{what} is '{value}'. Choose one of: {', '.join(get_args(kind))}")
-    return cast(str, value)
+    return value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -11,25 +13,33 @@ from typing import Any
 import numpy as np
 
 from nitari.artifact import Artifact
-from nitari.catalog import Catalog
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Filter, to_text
-from nitari.index import open_index
+from nitari.index import Index, open_index
+from nitari.index.tailed import Tailed
 from nitari.recommend import cursor
 from nitari.recommend.calibration import Calibration
+from nitari.recommend.live import Joined, Live
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known, shares
 from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
 from nitari.recommend.source import Encode, Picture, Seeds, Source, SpaceSource
+from nitari.recommend.words import TextSource
+from nitari.text.index import TextIndex
+
+_FEW = 256  # hidden rows that are passed over among the results; more of them make a selection of all others
 
 
 class Recommender:
     """Serves one release. Thread-safe: spaces and indexes are verified and opened by the first query that needs them.
 
-    ``sources`` are what ``weights`` may name: the release's spaces, and what was given to ``add``.
+    ``sources`` are what ``weights`` may name: the release's spaces, ``text`` where it has an index of words, and what was
+    given to ``add``. What was added to the collection, or removed from it, up to now is taken into account; ``fresh``
+    gives a recommender that also knows what changed since.
     """
 
     def __init__(self, collection: Collection, release: Artifact, encode: Encode | None = None) -> None:
@@ -41,11 +51,16 @@ class Recommender:
             )
         self.collection = collection
         self.release = release
-        self.catalog = Catalog.pinned(collection, release)
         self.spaces: list[str] = list(info["spaces"])
         self.weights: dict[str, float] = dict(info["weights"])
         self._encode = encode
+        self._stored = {name: self._embeddings(name) for name in self.spaces}
+        self._live = Live(collection, release, {name: stored.key for name, stored in self._stored.items()})
+        self.catalog = self._live.catalog
         self._added: dict[str, Source] = {}
+        if "text" in release.manifest.parents:
+            self.add(TextSource(TextIndex.open(collection.parent(release, "text"))))
+        self._indexes: dict[str, Index] = {}
         self._open: dict[str, SpaceSource] = {}
         self._lock = threading.Lock()
 
@@ -53,6 +68,20 @@ class Recommender:
     def open(cls, collection: Collection, release: str | None = None, encode: Encode | None = None) -> Recommender:
         """The named release of a collection, or the current one. ``encode`` is needed for queries by picture."""
         return cls(collection, collection.release(release), encode)
+
+    def fresh(self) -> Recommender:
+        """This one while nothing was added or removed, which is quickly seen; otherwise one of the same release that knows.
+
+        What is open stays open, and is shared.
+        """
+        if Changes(self.collection).stamp == self._live.stamp:
+            return self
+        newer = copy(self)
+        newer._live = Live(self.collection, self.release, {name: stored.key for name, stored in self._stored.items()})
+        newer.catalog = newer._live.catalog
+        newer._open = {}
+        newer.__dict__.pop("_order", None)
+        return newer
 
     @property
     def sources(self) -> list[str]:
@@ -108,11 +137,11 @@ class Recommender:
         if k < 1:
             raise QueryError(f"k is {k}. Ask for at least 1 result")
         asked = self._question(
-            entries(self.catalog, like),
+            self._entries(like),
             like_weights,
-            entries(self.catalog, unlike),
+            self._entries(unlike),
             unlike_weights,
-            decayed(self.catalog, history, half_life),
+            self._shown(decayed(self.catalog, history, half_life)),
             exclude=exclude,
             unlike_by=check_choice(unlike_by, Unlike, "unlike_by"),
             strength=float(unlike_strength),
@@ -132,6 +161,16 @@ class Recommender:
     def source(self, name: str) -> Source:
         """The source of that name, opened and verified."""
         return self._added.get(name) or self._space(name)
+
+    def _entries(self, items: Likes) -> tuple[int | Picture, ...]:
+        found = entries(self.catalog, items)
+        for entry in found:
+            if isinstance(entry, int) and entry in self._live.hidden:
+                raise QueryError(f"Item '{self.catalog.item_ids[entry].decode()}' was removed. Ask with another one")
+        return found
+
+    def _shown(self, history: dict[int, float]) -> dict[int, float]:
+        return {row: weight for row, weight in history.items() if row not in self._live.hidden}
 
     def _question(
         self,
@@ -161,7 +200,9 @@ class Recommender:
         return Question(seeds, Seeds(unlike, away), hidden=rows, echo=echo, **settings)
 
     def _ranking(self, asked: Question, where: str | Filter | None) -> Ranking:
-        selection = self.catalog.select(where, asked.hidden.tolist()) if where else None
+        asked = replace(asked, hidden=np.union1d(asked.hidden, self._live.hidden))
+        narrow = where or len(asked.hidden) > _FEW
+        selection = self.catalog.select(where, asked.hidden.tolist()) if narrow else None
         sources = {name: self.source(name) for name in asked.weights}
         rule = self.release.manifest.info["collapse"]
         copies = self._space(rule["space"]) if asked.collapse else None
@@ -192,13 +233,25 @@ class Recommender:
     def _space(self, name: str) -> SpaceSource:
         with self._lock:
             if name not in self._open:
-                artifact = self.collection.parent(self.release, f"embeddings:{name}", name)
-                artifact.expect_parent("catalog", self.catalog.artifact)
-                embeddings = Embeddings(artifact)
-                index = open_index(self.collection.parent(self.release, f"index:{name}", name), embeddings)
-                calibration = Calibration.from_dict(self.release.manifest.info["calibration"][name])
-                self._open[name] = SpaceSource(embeddings, index, calibration, self._encode)
+                self._open[name] = self._opened(name)
             return self._open[name]
+
+    def _opened(self, name: str) -> SpaceSource:
+        stored = self._stored[name]
+        if name not in self._indexes:
+            self._indexes[name] = open_index(self.collection.parent(self.release, f"index:{name}", name), stored)
+        index, vectors = self._indexes[name], stored.vectors
+        calibration = Calibration.from_dict(self.release.manifest.info["calibration"][name])
+        if not self._live.additions:
+            return SpaceSource(stored.space, vectors, index, calibration, self._encode)
+        added = self._live.added(name)
+        both = Joined(vectors, added), Tailed(index, len(vectors), added)
+        return SpaceSource(stored.space, *both, calibration, self._encode)
+
+    def _embeddings(self, name: str) -> Embeddings:
+        artifact = self.collection.parent(self.release, f"embeddings:{name}", name)
+        artifact.expect_parent("catalog", self.collection.parent(self.release, "catalog"))
+        return Embeddings(artifact)
 
     @cached_property
     def _order(self) -> np.ndarray:

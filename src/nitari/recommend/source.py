@@ -7,12 +7,12 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from nitari.embeddings import Embeddings
 from nitari.errors import ConfigError
 from nitari.filters import Selection
-from nitari.index import Index
+from nitari.index import SearchResult
 from nitari.recommend.calibration import Calibration
 from nitari.recommend.scoring import combine
+from nitari.space import Space
 
 Picture = np.ndarray | bytes
 """(H, W, 3) uint8 upright RGB, or the bytes of a picture file."""
@@ -51,15 +51,27 @@ class Source(Protocol):
         ...
 
 
+class Vectors(Protocol):
+    """(n, width) vectors by row, as an array has them."""
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
+class Search(Protocol):
+    """What of an ``Index`` is needed here."""
+
+    def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult: ...
+
+
 class SpaceSource:
-    """Embeddings with their index."""
+    """Vectors with their index."""
 
     def __init__(
-        self, embeddings: Embeddings, index: Index, calibration: Calibration, encode: Encode | None = None
+        self, space: Space, vectors: Vectors, index: Search, calibration: Calibration, encode: Encode | None = None
     ) -> None:
-        self.name = embeddings.space.name
-        self.space = embeddings.space
-        self.embeddings = embeddings
+        self.name = space.name
+        self.space = space
+        self.all = vectors
         self.index = index
         self.calibration = calibration
         self._encode = encode
@@ -74,7 +86,7 @@ class SpaceSource:
         if pictures and self._encode is None:
             raise ConfigError("This recommender cannot encode pictures. Open it with encode=…, or give item ids")
         fresh = iter(self._encode(self.name, pictures)) if pictures and self._encode else iter(())
-        stored = self.embeddings.vectors
+        stored = self.all
         return self.space.check(np.stack([stored[e] if isinstance(e, int) else next(fresh) for e in entries]))
 
     def candidates(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
@@ -83,11 +95,11 @@ class SpaceSource:
 
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         parts = [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]
-        return np.concatenate([self.space.precise(query, self.embeddings.vectors[part]) for part in parts])
+        return np.concatenate([self.space.precise(query, self.all[part]) for part in parts])
 
     def similarity(self, measured: np.ndarray) -> np.ndarray:
         return self.calibration(measured)
 
     def stored(self, rows: np.ndarray) -> np.ndarray:
         """(n, width) vectors of rows, ready to compare."""
-        return self.space.check(self.embeddings.vectors[rows])
+        return self.space.check(self.all[rows])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -87,8 +86,7 @@ def append(
             embeddings = Embeddings(collection.parent(pinned, f"embeddings:{name}", name))
             extract(small, restore(collection, embeddings.artifact), threads=workers)
             spaces[name] = embeddings.key
-        (small.path / "spaces.json").write_text(json.dumps(spaces), encoding="utf-8")
-        addition = changes.admit(small.path, new_id())
+        addition = changes.admit(small.path, new_id(), spaces)
         collection.discard(work)
         return Appended(addition.name, made.manifest.counts, refused, **counts)
 
