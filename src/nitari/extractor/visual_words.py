@@ -31,8 +31,8 @@ class Training:
     dim: int = 64
     sides: Sequence[int] = (96, 256)
     most: int = 400
-    sample: int = 50
-    max_items: int = 5000
+    sample: int = 100
+    max_items: int = 1000
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sides", sorted(int(side) for side in self.sides))  # a list, as manifests have it

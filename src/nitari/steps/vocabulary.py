@@ -72,6 +72,7 @@ def _make(
     threads: int | None,
     progress: Progress,
 ) -> Artifact:
+    k_means = _k_means(training.words, config["seed"])
     random = np.random.default_rng(config["seed"])
     rows = np.flatnonzero(training_mask(catalog))
     if len(rows) > training.max_items:
@@ -87,7 +88,7 @@ def _make(
     out.mkdir(exist_ok=True)
     reduce = postprocess.fit(found, pca=training.dim, normalise=False)
     reduce.save(out / DESCRIPTORS)
-    save_words(_centres(reduce(found), training.words, config["seed"]), out / WORDS)
+    save_words(k_means.fit(reduce(found)).cluster_centers_.astype(np.float32), out / WORDS)
     artifact = publish(
         out,
         collection.folder("vocabulary"),
@@ -96,7 +97,8 @@ def _make(
         counts={"pictures": len(rows), "descriptors": len(found), "words": training.words},
         config=config,
     )
-    collection.discard(work)
+    for path in work.parent.glob("vocabulary-*"):  # and what runs with other settings left unfinished
+        collection.discard(path)
     return artifact
 
 
@@ -132,10 +134,9 @@ def _descriptors(
     return sampled[(sampled != 0).any(axis=2)].astype(np.float32)  # pictures with fewer left zeros
 
 
-def _centres(descriptors: np.ndarray, words: int, seed: int) -> np.ndarray:
+def _k_means(words: int, seed: int) -> Any:
     try:
         from sklearn.cluster import MiniBatchKMeans
     except ImportError:
         raise MissingExtraError("scikit-learn", "train") from None
-    means = MiniBatchKMeans(words, batch_size=BATCH, n_init=3, random_state=seed).fit(descriptors)
-    return means.cluster_centers_.astype(np.float32)
+    return MiniBatchKMeans(words, batch_size=BATCH, n_init=3, random_state=seed)
