@@ -19,9 +19,10 @@ class OcrAnnotator:
     """Columns ``text``, lines from top to bottom, and ``text_confidence``, their mean by length; no text: "" and null.
 
     Detection by DBNet (Liao et al., "Real-time scene text detection with differentiable binarization", AAAI 2020),
-    recognition of Chinese, Japanese and Latin script by PP-OCR (Li et al., arXiv 2206.03001). Reading takes about a second, so a
-    picture is first looked at in ``look`` pixels of its longer side, and read in ``side`` where something in it looks like
-    text: lines that are 7 pixels high there are seen, smaller ones often missed. Lines below ``confidence`` are left out. Each thread has networks of its own, of about 100 MB.
+    recognition of Chinese, Japanese and Latin script by PP-OCR (Li et al., "PP-OCRv3", arXiv 2206.03001). Reading takes
+    about a second, so a picture is first looked at in ``look`` pixels of its longer side, and read in ``side`` where
+    something in it looks like text: lines 7 pixels high there are seen, smaller ones often missed. Lines below
+    ``confidence`` are left out. Each thread has networks of its own: about 250 MB at work.
     """
 
     shard = 16
