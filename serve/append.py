@@ -1,0 +1,90 @@
+"""Adds pictures to a collection that is being served: they are found at once, and nothing is built again.
+
+    nitari append collection=shoes path=NEW_FOLDER
+    nitari append collection=shoes path=PATH source=main
+    nitari append collection=shoes path=photo.jpg format=json
+
+Pictures are read with the limits of the release and extracted in all of its spaces; what is there already is passed over,
+and what cannot be read is listed with its reason. Running servers and commands see them with their next query. The same
+path may be given again: only what is new is added. Ingest the source and build, now and then, to take them into the index.
+
+Settings:
+
+    collection    name of the collection
+    path          a folder, .tar files, a .csv, .jsonl or .parquet of paths, or one picture
+    source        name of the source that they belong to; the one the collection was ingested from keeps their ids (main)
+    threads       threads and worker processes (one a core)
+    format        table | json (table)
+    release       id of a release whose spaces they are extracted in (the current one)
+    root          directory that holds all collections (collections)
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from nitari.collection import Collection
+
+from .arguments import choose, parse
+from .startup import without_pandas
+
+SETTINGS: dict[str, Any] = {
+    "collection": str,
+    "path": str,
+    "source": "main",
+    "threads": 0,
+    "format": "table",
+    "release": None,
+    "root": "collections",
+}
+SHOWN = 5  # refused pictures listed on the terminal
+
+
+def main(words: Sequence[str]) -> int:
+    values = parse(words, SETTINGS, "append")
+    as_json = choose(values, "format", ("table", "json")) == "json"
+    without_pandas()
+    found = run(values)
+    print(json.dumps(found, ensure_ascii=False) if as_json else show(found))
+    return 0
+
+
+def run(values: dict[str, Any]) -> dict[str, Any]:
+    from nitari.source.named import named
+    from nitari.steps.append import append
+    from nitari.steps.progress import Progress
+
+    collection = Collection.existing(values["root"], values["collection"])
+    source = named(values["path"], values["source"])
+    start = time.monotonic()
+    done = append(
+        collection,
+        source.listing(),
+        source_name=source.name,
+        about=source.about,
+        release=values["release"],
+        workers=values["threads"] or None,
+        progress=Progress("Reading"),
+    )
+    return {
+        "collection": collection.name,
+        "addition": done.addition,
+        "added": done.counts.get("ready", 0),
+        "known": done.known,
+        "removed": done.removed,
+        "refused": done.refused,
+        "seconds": round(time.monotonic() - start, 2),
+    }
+
+
+def show(found: dict[str, Any]) -> str:
+    lines = [f"Added {found['added']:,} pictures in {found['seconds']:.1f} s; {found['known']:,} were there already"]
+    if found["removed"]:
+        lines.append(f"{found['removed']:,} were removed before, and stay so. Take that back with: nitari remove restore=true")
+    refused = found["refused"]
+    lines += [f"{len(refused):,} cannot be read"] if refused else []
+    lines += [f"  {row['file_name']}: {row['message'] or row['reason']}" for row in refused[:SHOWN]]
+    return "\n".join(lines)
