@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitari.images.trim import trim
@@ -23,6 +23,7 @@ edge = st.integers(0, 30)
 level = st.integers(0, 255)
 
 
+@settings(deadline=None)
 @given(st.tuples(edge, edge, edge, edge), st.tuples(level, level, level))
 def test_a_frame_is_cut_and_nothing_else(edges: tuple[int, int, int, int], colour: tuple[int, int, int]):
     assert np.array_equal(trim(framed(picture(), edges, colour)), picture())

@@ -20,7 +20,7 @@ _CROP = (5, 95)  # percent of all change along a side that the grid spans
 class SignatureExtractor:
     """Wong, Bern and Goldberg, "An image signature for any kind of image" (ICIP 2002), as the package ``image-match``
     computes it: 9 x 9 points, spread over where the picture changes, and for each of them its 8 neighbours: 2 or -2 much
-    lighter or darker, 1 or -1 a little, 0 alike or outside. Copies lie within about 0.4.
+    lighter or darker, 1 or -1 a little, 0 alike or outside. Copies lie within about 0.4, and so may what is composed alike.
 
     A picture of one colour gets zeros. ``trim`` cuts uniform borders first.
     """
