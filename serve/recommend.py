@@ -96,7 +96,8 @@ def table(page: Page) -> str:
     rows = [["score", *spaces, "item_id", *names]]
     for result in page.results:
         found = [result.attributes[name] for name in names]
-        values = ["" if value is None else " ".join(str(value).split()) for value in found]
+        values = [f"{value:.6g}" if isinstance(value, float) else value for value in found]
+        values = ["" if value is None else " ".join(str(value).split()) for value in values]
         rows.append(
             [
                 f"{result.score:.4f}",

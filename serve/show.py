@@ -55,12 +55,13 @@ def table(found: dict[str, Any]) -> str:
     rows += [(f"annotation {name}", annotation) for name, annotation in found["annotations"].items()]
     rows += [("text", found["text"])] if found["text"] else []
     rows += [("release", found["release"]), ("evaluation", found["evaluation"])]
+    width = max(16, *(len(label) for label, _ in rows))
     for label, entry in rows:
         if entry is None:
-            lines.append(f"  {label:<16} none")
+            lines.append(f"  {label:<{width}} none")
             continue
         shape = f"  {entry['metric']}, {entry['dim']} × {entry['dtype']}" if "metric" in entry else ""
-        lines.append(f"  {label:<16} {entry['id']}  {size(entry['bytes']):>9}{shape}")
+        lines.append(f"  {label:<{width}} {entry['id']}  {size(entry['bytes']):>9}{shape}")
     if found["unfinished"]:
         lines += ["", f"Unfinished work that its job takes up again: {', '.join(found['unfinished'])}"]
     lines.append("")
