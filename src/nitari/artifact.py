@@ -22,7 +22,7 @@ FORMAT_VERSIONS = {
     "thumbnails": 1,
     "encoder": 1,
     "embeddings": 1,
-    "index": 1,
+    "index": 2,
     "evaluation": 1,
     "release": 1,
 }

@@ -167,15 +167,9 @@ def _fetch(wanted: int, share: float) -> int:
     return math.ceil(2 * wanted / share)
 
 
-def _admitted(query: np.ndarray, listed: np.ndarray, part: Part, fetch: int) -> np.ndarray:
-    """(m,) int64: the nearest ``fetch`` of what an engine gave, without repetitions, numbers that do not exist and what is
-    not admitted.
-    """
+def _admitted(query: np.ndarray, near: np.ndarray, part: Part, fetch: int) -> np.ndarray:
+    """(m,) int64: the nearest ``fetch`` of what an engine gave, where they are admitted."""
     region = part.region
-    numbers, n = listed.tolist(), len(region)
-    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0 or max(numbers, default=0) >= n:
-        listed = np.array([number for number in dict.fromkeys(numbers) if 0 <= number < n], np.int64)
-    near = listed.astype(np.int64, copy=False)
     if region.engine is not None and not region.engine.ranked:
         near = region.scan.order(query, near)[:fetch]
     return near if part.mask is None else near[part.mask[near]]
