@@ -41,7 +41,7 @@ def test_a_small_collection_is_scanned_and_each_space_may_have_its_own_index(con
     result = run(configured("facets=[category]", "release.indexes={place:ivf}"))
     assert {name: space["index"] for name, space in result["spaces"].items()} == {"encoder": "Exact", "place": "Ivf"}
     assert "n_probe" in show(result)
-    with pytest.raises(ConfigError, match="'nothing'. There are: annoy, exact, hnsw"):
+    with pytest.raises(ConfigError, match=r"'nothing'\. There are: annoy, exact, hnsw"):
         run(configured("release.indexes={place:nothing}"))
 
 

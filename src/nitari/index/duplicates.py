@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.planner import Engine, Vectors
+from nitari.index.engine import Engine, Vectors
 
 _BLOCK = 65536
 
@@ -80,9 +80,12 @@ class Distinct:
         else:
             self.engine.build(Picked(vectors, self._groups.members[self._groups.starts[:-1]]))
 
-    def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
-        """Without repetitions and numbers that do not exist: fewer than asked for tells that an answer is not complete."""
-        return [self._expanded(one, fetch) for one in self.engine.candidates(queries, fetch, effort)]
+    def candidates(self, queries: np.ndarray, fetch: int, effort: int, most: int | None = None) -> list[np.ndarray]:
+        """Without repetitions and numbers that do not exist: fewer than asked for tells that an answer is not complete.
+
+        Of what is equal, the first ``most`` are given; None: all.
+        """
+        return [self._expanded(one, most) for one in self.engine.candidates(queries, fetch, effort)]
 
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)
@@ -100,8 +103,8 @@ class Distinct:
             self._groups = Groups(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
         self.engine.load(path, stem)
 
-    def _expanded(self, listed: np.ndarray, fetch: int) -> np.ndarray:
-        """(m,) int64: what is equal to the vectors listed, in their order; of a large group no more than were asked for."""
+    def _expanded(self, listed: np.ndarray, most: int | None) -> np.ndarray:
+        """(m,) int64: what is equal to the vectors listed, in their order."""
         numbers, n = listed.tolist(), self._count if self._groups is None else len(self._groups.starts) - 1
         sound = len(set(numbers)) == len(numbers) and min(numbers, default=0) >= 0 and max(numbers, default=0) < n
         if not sound:
@@ -112,5 +115,8 @@ class Distinct:
         first, after = starts[listed], starts[listed.astype(np.int64) + 1]
         if (after - first <= 1).all():
             return members[first].astype(np.int64)
-        rows = [members[a : min(b, a + fetch)] for a, b in zip(first.tolist(), after.tolist(), strict=True)]
+        rows = [
+            members[a : b if most is None else min(b, a + most)]
+            for a, b in zip(first.tolist(), after.tolist(), strict=True)
+        ]
         return np.concatenate(rows).astype(np.int64)[: None if sound else len(listed)]

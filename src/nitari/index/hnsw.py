@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import ConfigError, MissingExtraError
+from nitari.index.engine import Vectors
 from nitari.index.planned import Planned, check_least
-from nitari.index.planner import Vectors
 from nitari.space import Space
 
 FILE = "graph.nmslib"

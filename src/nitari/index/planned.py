@@ -18,8 +18,9 @@ from nitari.filters import Selection
 from nitari.index import SearchResult, check_request, padded
 from nitari.index.codes import Codes
 from nitari.index.duplicates import Distinct, Picked
+from nitari.index.engine import Engine
 from nitari.index.facets import Facets
-from nitari.index.planner import Engine, Part, Plan, Region, answer, cheapest, plan
+from nitari.index.planner import Part, Plan, Region, answer, cheapest, plan
 from nitari.index.scan import Scan
 from nitari.space import Metric, Space
 
