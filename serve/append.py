@@ -83,7 +83,9 @@ def run(values: dict[str, Any]) -> dict[str, Any]:
 def show(found: dict[str, Any]) -> str:
     lines = [f"Added {found['added']:,} pictures in {found['seconds']:.1f} s; {found['known']:,} were there already"]
     if found["removed"]:
-        lines.append(f"{found['removed']:,} were removed before, and stay so. Take that back with: nitari remove restore=true")
+        lines.append(
+            f"{found['removed']:,} were removed before, and stay so. Take that back with: nitari remove restore=true"
+        )
     refused = found["refused"]
     lines += [f"{len(refused):,} cannot be read"] if refused else []
     lines += [f"  {row['file_name']}: {row['message'] or row['reason']}" for row in refused[:SHOWN]]

@@ -43,13 +43,18 @@ def main(words: Sequence[str]) -> int:
     values = parse(words, SETTINGS, "remove")
     as_json = choose(values, "format", ("table", "json")) == "json"
     if (values["items"] is None) == (values["where"] is None):
-        raise ConfigError("Say which items: items=ID,ID or where=\"…\", one of the two")
+        raise ConfigError('Say which items: items=ID,ID or where="…", one of the two')
     without_pandas()
     collection = Collection.existing(values["root"], values["collection"])
     chosen = _chosen(collection, values)
     changes = Changes(collection)
     changed = changes.restore(chosen) if values["restore"] else changes.remove(chosen)
-    result = {"collection": collection.name, "named": len(chosen), "changed": changed, "removed": len(changes.removed())}
+    result = {
+        "collection": collection.name,
+        "named": len(chosen),
+        "changed": changed,
+        "removed": len(changes.removed()),
+    }
     what = "Restored" if values["restore"] else "Removed"
     text = f"{what} {changed:,} of {len(chosen):,} items; {result['removed']:,} are removed in all"
     print(json.dumps(result) if as_json else text)

@@ -4,6 +4,7 @@
     nitari build collection=shoes index=hnsw index.M=24 target=0.995
     nitari build collection=shoes index=exact switch=false
     nitari build collection=shoes text.columns=[file_name,category]
+    nitari build collection=shoes index=ivf facets=[category] release.indexes={colour:exact}
     nitari build collection=shoes release.spaces=[encoder,colour] release.weights={encoder:1,colour:.3}
 
 An index of the same vectors and settings is used again. `ann_recall_at_10` compares the index with an exact search.
@@ -12,12 +13,15 @@ An index of the same vectors and settings is used again. `ann_recall_at_10` comp
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig
 
 from nitari.artifact import Artifact
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 from nitari.steps.build import build
 
 from .job import job, plain
@@ -30,6 +34,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     release = build(
         collection,
         plain(cfg.index),
+        indexes={space: _choice(name) for space, name in (plain(cfg.release.indexes) or {}).items()},
+        facets=plain(cfg.facets),
+        exact_below=cfg.exact_below,
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
         text=plain(cfg.text.columns),
@@ -72,6 +79,16 @@ def _text(collection: Collection, release: Artifact) -> dict[str, Any] | None:
     return {"id": manifest.id, **manifest.config, **manifest.counts, "bytes": size}
 
 
+def _choice(name: str) -> dict[str, Any]:
+    """What conf/index/<name>.yaml says."""
+    folder = resources.files("nitari.conf") / "index"
+    file = folder / f"{name}.yaml"
+    if not str(name).isidentifier() or not file.is_file():
+        known = sorted(one.name.removesuffix(".yaml") for one in folder.iterdir() if one.name.endswith(".yaml"))
+        raise ConfigError(f"release.indexes names the index '{name}'. There are: {', '.join(known)}")
+    return dict(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
 def show(result: Mapping[str, Any]) -> str:
     header = (
         "space",
@@ -79,7 +96,7 @@ def show(result: Mapping[str, Any]) -> str:
         "vectors",
         "dim",
         "build",
-        "ef_search",
+        "effort",
         "ann_recall_at_10 [95%]",
         "p50",
         "p99",
@@ -95,7 +112,7 @@ def show(result: Mapping[str, Any]) -> str:
                 f"{space['vectors']:,}",
                 str(space["dim"]),
                 f"{space['build_seconds']:.1f} s",
-                str(space.get("ef_search", "")),
+                f"{space['effort']} {space[space['effort']]}" if "effort" in space else "",
                 f"{recall['value']:.4f} [{recall['low']:.4f}, {recall['high']:.4f}]" if recall else "",
                 f"{space['p50_us'] / 1000:.2f} ms" if recall else "",
                 f"{space['p99_us'] / 1000:.2f} ms" if recall else "",

@@ -24,7 +24,7 @@ FORMAT_VERSIONS = {
     "vocabulary": 1,
     "embeddings": 1,
     "annotation": 1,
-    "index": 1,
+    "index": 2,
     "text": 1,
     "evaluation": 1,
     "release": 1,

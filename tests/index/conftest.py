@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nitari.errors import ConfigError
+from nitari.errors import ConfigError, MissingExtraError
 from nitari.index import Index, create
 from nitari.space import Space
 
@@ -39,6 +39,8 @@ def built() -> Callable[[dict[str, Any], Space, np.ndarray], Index]:
         except ConfigError as error:
             assert "index=exact" in str(error)
             pytest.skip(f"it does not search {space.metric}")
+        except MissingExtraError as error:
+            pytest.skip(str(error))
         index.build(vectors)
         return index
 

@@ -52,7 +52,7 @@ def oracle(vectors):
 )
 def test_a_bad_answer_of_the_graph_is_completed(index, oracle, vectors, monkeypatch, spoil):
     monkeypatch.setattr("nitari.index.hnsw._STEP", 0)  # never too few vectors for the graph
-    engine = index._whole.engine
+    engine = index._whole.engine.engine
     honest = engine.candidates
     monkeypatch.setattr(engine, "candidates", lambda *arguments: [spoil(rows) for rows in honest(*arguments)])
     found, true = index.search(vectors[:3], 10), oracle.search(vectors[:3], 10)
@@ -160,8 +160,8 @@ def test_only_indexes_of_nitari_are_created():
 
 
 def test_more_rows_than_nmslib_numbers(monkeypatch, vectors):
-    monkeypatch.setattr("nitari.index.hnsw._MAX_ROWS", 499)
-    with pytest.raises(ConfigError, match="at most 499"):
+    monkeypatch.setattr("nitari.index.hnsw._MAX_ROWS", 99)
+    with pytest.raises(ConfigError, match="at most 99"):
         Hnsw(SPACE).build(vectors)
 
 

@@ -119,6 +119,43 @@ def test_a_graph_that_cannot_reach_the_target_says_so(collection, caplog, monkey
     assert "reaches ann_recall_at_10 0.5000, not 0.99" in caplog.text
 
 
+def kinds(collection, release):
+    found = {}
+    for name in release.manifest.info["spaces"]:
+        found[name] = collection.parent(release, f"index:{name}", name).manifest.info["index"].rpartition(".")[2]
+    return found
+
+
+def test_each_space_has_an_index_that_fits(collection, space_of):
+    catalog = collection.latest("catalog")
+    space_of(collection, catalog, "signature", metric="normalized_l2")
+    assert kinds(collection, build(collection, HNSW)) == {"encoder": "Hnsw", "place": "Hnsw", "signature": "Exact"}
+    release = build(collection, HNSW, indexes={"place": EXACT})
+    assert kinds(collection, release) == {"encoder": "Hnsw", "place": "Exact", "signature": "Exact"}
+    assert set(kinds(collection, build(collection, HNSW, exact_below=N + 1)).values()) == {"Exact"}
+    with pytest.raises(ConfigError, match="Build it with: index=exact"):
+        build(collection, EXACT, indexes={"signature": HNSW})
+    with pytest.raises(ConfigError, match="indexes names the space 'colour'"):
+        build(collection, EXACT, indexes={"colour": HNSW})
+
+
+def test_facets_are_laid_out(tmp_path, catalog_of, space_of, monkeypatch):
+    monkeypatch.setattr("nitari.index.facets._LEAST", 100)
+    collection = Collection(tmp_path, "shoes")
+    space_of(collection, catalog_of(collection, N), "encoder")
+    plain = build(collection, EXACT)
+    release = build(collection, EXACT, facets=["category"])
+    assert release.id != plain.id
+    artifact = collection.parent(release, "index:encoder", "encoder")
+    assert [facet["column"] for facet in artifact.manifest.info["parameters"]["facets"]] == ["category"]
+    index = open_index(artifact, Embeddings(collection.parent(release, "embeddings:encoder", "encoder")))
+    where = Catalog(collection.parent(release, "catalog")).select("category=c1")
+    assert index.plan(3, where)[0].part.region.name == "category=c1"
+    assert (index.search(index._whole.scan.vectors[:2], 3, where=where).rows % 4 == 1).all()
+    with pytest.raises(ConfigError, match=r"facets names the column 'colour'\. The catalog has: category"):
+        build(collection, EXACT, facets=["colour"])
+
+
 @pytest.mark.parametrize("n", [1, 2, 5])
 def test_the_smallest_collections(tmp_path, catalog_of, space_of, n):
     collection = Collection(tmp_path, "few")

@@ -4,6 +4,7 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 from nitari.train.build import run, show
 
 
@@ -23,7 +24,7 @@ def configured(tmp_path, catalog_of, space_of):
 
 
 def test_the_result_says_what_was_built_and_how_good_it_is(configured):
-    result = run(configured("workers=1"))
+    result = run(configured("workers=1", "exact_below=0"))
     assert result["current"] is True
     assert json.loads(json.dumps(result)) == result
     assert result["weights"] == {"encoder": 1.0, "place": 0.0}
@@ -34,6 +35,14 @@ def test_the_result_says_what_was_built_and_how_good_it_is(configured):
     table = show(result)
     assert "ann_recall_at_10 [95%]" in table
     assert f"Release {result['release']} (current)" in table
+
+
+def test_a_small_collection_is_scanned_and_each_space_may_have_its_own_index(configured):
+    result = run(configured("facets=[category]", "release.indexes={place:ivf}"))
+    assert {name: space["index"] for name, space in result["spaces"].items()} == {"encoder": "Exact", "place": "Ivf"}
+    assert "n_probe" in show(result)
+    with pytest.raises(ConfigError, match=r"'nothing'\. There are: annoy, exact, hnsw"):
+        run(configured("release.indexes={place:nothing}"))
 
 
 def test_the_settings_reach_the_step(configured):

@@ -30,10 +30,12 @@ class SearchResult(NamedTuple):
 class Index(Protocol):
     """Rows are positions in the vectors given to ``build``: int64, and never ids.
 
+    ``metrics`` are those of the spaces it searches; others are refused by ConfigError.
     ``vectors`` stay with their embeddings: an index keeps only what it adds, and is loaded beside them. ``sweep`` names
     the attribute that trades latency for recall at query time, with the values to try, ascending; None: nothing to trade.
     """
 
+    metrics: ClassVar[tuple[str, ...]]
     space: Space
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None]
 

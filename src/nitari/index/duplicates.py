@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.planner import Engine, Vectors
+from nitari.index.engine import Engine, Vectors
 
 _BLOCK = 65536
 
@@ -65,12 +65,13 @@ def _hashes(vectors: Vectors) -> np.ndarray:
 
 
 class Distinct:
-    """An engine of the distinct vectors alone: what it gives stands for all that are equal to it."""
+    """An engine of the distinct among ``count`` vectors: what it gives stands for all that are equal to it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, count: int) -> None:
         self.engine = engine
         self.ranked = engine.ranked
         self._groups: Groups | None = None
+        self._count = count
 
     def build(self, vectors: Vectors) -> None:
         self._groups = find(vectors)
@@ -79,9 +80,12 @@ class Distinct:
         else:
             self.engine.build(Picked(vectors, self._groups.members[self._groups.starts[:-1]]))
 
-    def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
-        listed = self.engine.candidates(queries, fetch, effort)
-        return listed if self._groups is None else [self._expanded(self._groups, numbers, fetch) for numbers in listed]
+    def candidates(self, queries: np.ndarray, fetch: int, effort: int, most: int | None = None) -> list[np.ndarray]:
+        """Without repetitions and numbers that do not exist: fewer than asked for tells that an answer is not complete.
+
+        Of what is equal, the first ``most`` are given; None: all.
+        """
+        return [self._expanded(one, most) for one in self.engine.candidates(queries, fetch, effort)]
 
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)
@@ -99,12 +103,20 @@ class Distinct:
             self._groups = Groups(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
         self.engine.load(path, stem)
 
-    def _expanded(self, groups: Groups, numbers: np.ndarray, fetch: int) -> np.ndarray:
-        """Rows of the groups, in their order; of a large group no more than were asked for."""
-        numbers = numbers[(numbers >= 0) & (numbers < len(groups.starts) - 1)].astype(np.int64)
-        starts, stops = groups.starts[numbers], groups.starts[numbers + 1]
-        if (stops - starts <= 1).all():
-            return groups.members[starts]
-        return np.concatenate(
-            [groups.members[a : min(b, a + fetch)] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)]
-        )
+    def _expanded(self, listed: np.ndarray, most: int | None) -> np.ndarray:
+        """(m,) int64: what is equal to the vectors listed, in their order."""
+        numbers, n = listed.tolist(), self._count if self._groups is None else len(self._groups.starts) - 1
+        sound = len(set(numbers)) == len(numbers) and min(numbers, default=0) >= 0 and max(numbers, default=0) < n
+        if not sound:
+            listed = np.array([number for number in dict.fromkeys(numbers) if 0 <= number < n], np.int64)
+        if self._groups is None:
+            return listed.astype(np.int64, copy=False)
+        members, starts = self._groups
+        first, after = starts[listed], starts[listed.astype(np.int64) + 1]
+        if (after - first <= 1).all():
+            return members[first].astype(np.int64)
+        rows = [
+            members[a : b if most is None else min(b, a + most)]
+            for a, b in zip(first.tolist(), after.tolist(), strict=True)
+        ]
+        return np.concatenate(rows).astype(np.int64)[: None if sound else len(listed)]

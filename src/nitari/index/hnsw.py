@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import ConfigError, MissingExtraError
-from nitari.index.planned import Planned
-from nitari.index.planner import Vectors
+from nitari.index.engine import Vectors
+from nitari.index.planned import Planned, check_least
 from nitari.space import Space
 
 FILE = "graph.nmslib"
@@ -39,6 +39,7 @@ class Hnsw(Planned):
     are computed again from the vectors. A graph built by several threads differs a little from run to run.
     """
 
+    metrics = tuple(_NATIVE)
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = (
         "ef_search",
         (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048),
@@ -53,18 +54,12 @@ class Hnsw(Planned):
         ef_search: int = 100,
         threads: int | None = None,
     ) -> None:
-        if space.metric not in _NATIVE:
-            raise ConfigError(
-                f"HNSW searches cosine and l2 spaces; '{space.name}' is {space.metric}. Build it with: index=exact"
-            )
-        for name, value, low in (("M", M, 2), ("ef_construction", ef_construction, 1), ("ef_search", ef_search, 1)):
-            if value < low:
-                raise ConfigError(f"{name} is {value}. Give at least {low}")
+        super().__init__(space)
+        check_least(M=(M, 2), ef_construction=(ef_construction, 1), ef_search=(ef_search, 1))
         self.M = M
         self.ef_construction = ef_construction
         self.ef_search = ef_search
         self.threads = threads or len(os.sched_getaffinity(0))
-        super().__init__(space)
 
     def engine(self) -> Graph:
         return Graph(self.space, self.M, self.ef_construction, self.threads)

@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nitari.errors import ConfigError, MissingExtraError
-from nitari.index.planned import Planned
-from nitari.index.planner import Vectors
+from nitari.errors import MissingExtraError
+from nitari.index.engine import Vectors
+from nitari.index.planned import Planned, check_least
 from nitari.space import Space, unit
 
-_METRICS = ("cosine", "l2")
 _LEAST = 2000  # vectors that codes can be learned from; fewer are scanned
 _TRAINING = 256  # vectors a list to learn from, at most
 _PARTS = 64  # of a code at least, where there are as many numbers: each is 4 bits
@@ -36,6 +35,7 @@ class Ivf(Planned):
     candidates a result are compared by their vectors: both may be changed at any time. ``threads`` is for all of faiss.
     """
 
+    metrics = ("cosine", "l2")
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = (
         "n_probe",
         (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512),
@@ -51,19 +51,14 @@ class Ivf(Planned):
         seed: int = 0,
         threads: int = 1,
     ) -> None:
-        if space.metric not in _METRICS:
-            raise ConfigError(
-                f"IVF searches cosine and l2 spaces; '{space.name}' is {space.metric}. Build it with: index=exact"
-            )
-        for name, value in (("n_lists", 1 if n_lists is None else n_lists), ("n_probe", n_probe), ("rerank", rerank)):
-            if value < 1:
-                raise ConfigError(f"{name} is {value}. Give at least 1")
+        super().__init__(space)
+        check_least(n_lists=(1 if n_lists is None else n_lists, 1), n_probe=(n_probe, 1), rerank=(rerank, 1))
         self.n_lists = n_lists
         self.n_probe = n_probe
         self.rerank = rerank
         self.seed = seed
         self.threads = threads
-        super().__init__(space)
+        _import(threads)
 
     def engine(self) -> Lists:
         return Lists(self.space, self.n_lists, self.rerank, self.seed, self.threads)
@@ -86,7 +81,7 @@ class Lists:
     def build(self, vectors: Vectors) -> None:
         if len(vectors) < _LEAST:
             return
-        faiss = self._import()
+        faiss = _import(self.threads)
         n_lists = self.n_lists or max(1, round(math.sqrt(len(vectors))))
         parts = max(-(-self.space.dim // 2), min(self.space.dim, _PARTS))
         pad = -(-self.space.dim // parts) * parts
@@ -103,7 +98,7 @@ class Lists:
         self._open(faiss, lists)
 
     def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
-        faiss = self._import()
+        faiss = _import(self.threads)
         settings = faiss.SearchParametersPreTransform(index_params=faiss.SearchParametersIVF(nprobe=effort))
         count = min(self._compared(fetch), self._lists.ntotal)
         _, rows = self._lists.search(queries, count, params=settings)
@@ -119,13 +114,13 @@ class Lists:
     def save(self, path: Path, stem: str) -> list[str]:
         if self._lists is None:
             return []
-        self._import().write_index(self._lists, str(path / f"{stem}.faiss"))
+        _import(self.threads).write_index(self._lists, str(path / f"{stem}.faiss"))
         return [f"{stem}.faiss"]
 
     def load(self, path: Path, stem: str) -> None:
         file = path / f"{stem}.faiss"
         if file.exists():
-            faiss = self._import()
+            faiss = _import(self.threads)
             self._open(faiss, faiss.read_index(str(file)))
 
     def _compared(self, fetch: int) -> int:
@@ -138,10 +133,11 @@ class Lists:
         block = np.ascontiguousarray(vectors, np.float32)
         return unit(block) if self.space.metric == "cosine" else block
 
-    def _import(self) -> Any:
-        try:
-            import faiss
-        except ImportError:
-            raise MissingExtraError("faiss-cpu", "index") from None
-        faiss.omp_set_num_threads(self.threads)
-        return faiss
+
+def _import(threads: int) -> Any:
+    try:
+        import faiss
+    except ImportError:
+        raise MissingExtraError("faiss-cpu", "index") from None
+    faiss.omp_set_num_threads(threads)
+    return faiss

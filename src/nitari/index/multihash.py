@@ -49,6 +49,7 @@ class MultiHash:
     key has about one row. A table costs 4 bytes a row, and 4 a key.
     """
 
+    metrics = ("hamming",)
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = None
 
     def __init__(self, space: Space, radius: int | None = None, tables: int | None = None) -> None:

@@ -7,21 +7,22 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from nitari.artifact import sha256_of
-from nitari.errors import DamagedArtifactError
+from nitari.errors import ConfigError, DamagedArtifactError
 from nitari.filters import Selection
 from nitari.index import SearchResult, check_request, padded
 from nitari.index.codes import Codes
 from nitari.index.duplicates import Distinct, Picked
+from nitari.index.engine import Engine
 from nitari.index.facets import Facets
-from nitari.index.planner import Engine, Part, Plan, Region, answer, cheapest, plan
+from nitari.index.planner import Part, Plan, Region, answer, cheapest, plan
 from nitari.index.scan import Scan
-from nitari.space import Space
+from nitari.space import Metric, Space
 
 _OWN = 25_000  # rows of a facet value that get an engine of their own, ...
 _OWN_SHARE = 0.1  # ... where they are at least this share of all: it holds a copy of its vectors
@@ -34,10 +35,16 @@ class Planned:
     plan that answered them, and those a graph left to a scan as ``fallback``.
     """
 
+    metrics: ClassVar[tuple[str, ...]] = get_args(Metric)
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = None
     arguments: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, space: Space) -> None:
+        if space.metric not in self.metrics:
+            raise ConfigError(
+                f"{type(self).__name__} searches {' and '.join(self.metrics)} spaces; '{space.name}' is {space.metric}. "
+                "Build it with: index=exact"
+            )
         self.space = space
         self.plans: Counter[str] = Counter()
         self._counting = threading.Lock()
@@ -58,7 +65,7 @@ class Planned:
         for region in self._with_engine():
             engine, rows = self.engine(), region.scan.rows
             if engine is not None:
-                region.engine = Distinct(engine)
+                region.engine = Distinct(engine, len(region))
                 region.engine.build(vectors if rows is None else Picked(vectors, rows))
 
     def plan(self, k: int, where: Selection | None = None) -> list[Plan]:
@@ -117,7 +124,7 @@ class Planned:
         index._stored = {name: (path / name, digest) for name, digest in parameters["files"].items()}
         for region in index._with_engine():
             engine = index.engine()
-            region.engine = None if engine is None else Distinct(engine)
+            region.engine = None if engine is None else Distinct(engine, len(region))
         for stem, region in index._engines():
             assert region.engine is not None
             region.engine.load(path, stem)
@@ -140,6 +147,13 @@ class Planned:
         for i, regions in enumerate(self._facets.regions):
             stems |= {id(region): f"graph-{i}-{j}" for j, region in enumerate(regions)}
         return [(stems[id(region)], region) for region in self._with_engine() if region.engine is not None]
+
+
+def check_least(**values: tuple[int, int]) -> None:
+    """Raise ConfigError where a parameter, ``name=(value, least)``, is below its least value."""
+    for name, (value, least) in values.items():
+        if value < least:
+            raise ConfigError(f"{name} is {value}. Give at least {least}")
 
 
 def check_parameters(space: Space, vectors: np.ndarray, parameters: Mapping[str, Any]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from nitari.filters import Selection
+from nitari.index.duplicates import Distinct
 from nitari.index.scan import Found, Scan, rank
 
 _PART = 2000  # what a search costs besides, in vectors read in passing
@@ -22,46 +22,10 @@ _AGAIN = 0.5  # of an exact search's cost: what a second, wider search may cost
 _FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
 
 
-class Vectors(Protocol):
-    """(n, width) vectors of which some are read at a time: an array, or rows of one."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
-
-
-class Engine(Protocol):
-    """Approximate search over vectors numbered from 0, by a native library.
-
-    ``ranked``: candidates are in the order of their true distances; otherwise they are put in it, and may be many more
-    than asked for.
-    """
-
-    ranked: bool
-
-    def build(self, vectors: Vectors) -> None: ...
-
-    def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
-        """Up to ``fetch`` numbers a query, nearest first; ``effort`` is what the index's ``sweep`` names."""
-        ...
-
-    def cost(self, fetch: int, effort: int) -> float:
-        """Of one query, in vectors read in passing."""
-        ...
-
-    def save(self, path: Path, stem: str) -> list[str]:
-        """Write files under ``path`` whose names begin with ``stem``; returns the names."""
-        ...
-
-    def load(self, path: Path, stem: str) -> None:
-        """Open files that were verified."""
-        ...
-
-
 class Region:
     """Vectors that are searched as one: all, or those of one facet value. Its own numbers count from 0."""
 
-    def __init__(self, scan: Scan, engine: Engine | None, name: str = "") -> None:
+    def __init__(self, scan: Scan, engine: Distinct | None, name: str = "") -> None:
         self.scan = scan
         self.engine = engine
         self.name = name  # "column=value"; "" for all
@@ -118,9 +82,7 @@ def plan(part: Part, k: int, effort: int) -> Plan:
     if region.engine is not None and wanted:
         share = part.count / len(region)
         fetch = wanted if every else _fetch(wanted, share)
-        wide = math.ceil(
-            effort * (2 - share)
-        )  # the fewer are admitted, the more of them lie at the edge of what is seen
+        wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         cost = region.engine.cost(fetch, wide)
         if cost < exact:
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
@@ -141,18 +103,21 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
     A filtered graph is left too early where the query is far from what is admitted, as real categories are: an answer
     counts as complete when k admitted ones are in the nearer half of what the graph looked at.
     """
-    part, scan = chosen.part, chosen.part.region.scan
-    if not chosen.fetch:
+    part, scan, engine = chosen.part, chosen.part.region.scan, chosen.part.region.engine
+    if engine is None or not chosen.fetch:
         return scan.nearest(queries, k, part.picked), 0
-    engine, wanted = part.region.engine, min(k, part.count)
-    assert engine is not None
+    wanted = min(k, part.count)
+
+    def candidates(asked: np.ndarray, fetch: int) -> list[np.ndarray]:
+        return engine.candidates(asked, fetch, chosen.effort, fetch if part.mask is None else None)
+
     found, fallen = [], 0
-    for query, listed in zip(queries, engine.candidates(queries, chosen.fetch, chosen.effort), strict=True):
+    for query, listed in zip(queries, candidates(queries, chosen.fetch), strict=True):
         near = _admitted(query, listed, part, chosen.fetch)
         if len(near) < wanted and len(near) and part.mask is not None:
             fetch = _fetch(wanted, len(near) / chosen.fetch)
             if engine.cost(fetch, chosen.effort) < _AGAIN * part.exact:
-                near = _admitted(query, engine.candidates(query[None], fetch, chosen.effort)[0], part, fetch)
+                near = _admitted(query, candidates(query[None], fetch)[0], part, fetch)
         if len(near) < wanted:
             found += scan.nearest(query[None], k, part.picked)
             fallen += 1
@@ -167,15 +132,9 @@ def _fetch(wanted: int, share: float) -> int:
     return math.ceil(2 * wanted / share)
 
 
-def _admitted(query: np.ndarray, listed: np.ndarray, part: Part, fetch: int) -> np.ndarray:
-    """(m,) int64: the nearest ``fetch`` of what an engine gave, without repetitions, numbers that do not exist and what is
-    not admitted.
-    """
+def _admitted(query: np.ndarray, near: np.ndarray, part: Part, fetch: int) -> np.ndarray:
+    """(m,) int64: the nearest ``fetch`` of what an engine gave, where they are admitted."""
     region = part.region
-    numbers, n = listed.tolist(), len(region)
-    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0 or max(numbers, default=0) >= n:
-        listed = np.array([number for number in dict.fromkeys(numbers) if 0 <= number < n], np.int64)
-    near = listed.astype(np.int64, copy=False)
     if region.engine is not None and not region.engine.ranked:
         near = region.scan.order(query, near)[:fetch]
     return near if part.mask is None else near[part.mask[near]]

@@ -39,6 +39,7 @@ class Words:
     bytes a row.
     """
 
+    metrics = ("normalized_l2",)
     sweep: ClassVar[tuple[str, tuple[int, ...]] | None] = ("candidates", (50, 100, 200, 400, 800, 1600, 3200, 6400))
 
     def __init__(self, space: Space, words: int = 63, length: int = 16, candidates: int = 400) -> None:

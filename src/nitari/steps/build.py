@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,24 +13,23 @@ from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.extractor import FITTED
 from nitari.extractor.stored import pinned
-from nitari.index import create
-from nitari.index.tuning import tune
 from nitari.recommend.calibration import learn
 from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, silent
+from nitari.steps.indexes import choose, facet_columns, made
 from nitari.steps.text import index_text
 
 log = logging.getLogger(__name__)
-
-QUERIES = 1000
-"""Stored vectors that the recall of an index is measured with, at most."""
 
 
 def build(
     collection: Collection,
     index: Mapping[str, Any],
     *,
+    indexes: Mapping[str, Mapping[str, Any]] | None = None,
+    facets: Sequence[str] | None = None,
+    exact_below: int = 0,
     spaces: Sequence[str] | None = None,
     weights: Mapping[str, float] | None = None,
     text: Sequence[str] | None = None,
@@ -47,7 +45,9 @@ def build(
 
     The newest annotation of each annotator that was made from the newest catalog is pinned as well.
 
-    ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. ``spaces`` None takes all that were
+    ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. Spaces whose metric it does not search, or
+    of fewer than ``exact_below`` vectors, are scanned; ``indexes`` names another index for some spaces. ``facets`` are
+    catalog columns whose large values are laid out by themselves, for filtered searches. ``spaces`` None takes all that were
     extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
     scoring: None counts the space 'encoder' alone, or all alike where there is none. ``collapse`` is
@@ -66,7 +66,9 @@ def build(
         scoring = _weights(list(embeddings), weights)
         rule = {"space": None, "distance": None} | dict(collapse or {})
         _check_rule(rule, list(embeddings))
-        config = {**index, "target": target, "k": k, "seed": seed}
+        chosen = choose(embeddings, index, indexes or {}, exact_below)
+        columns = facet_columns(Catalog.newest(collection), facets or ())
+        settings = {"target": target, "k": k, "seed": seed, "facets": columns.column_names}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
         parents |= _annotations(collection, catalog)
         if text is not None:
@@ -74,7 +76,7 @@ def build(
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact
-            parents[f"index:{space}"] = _index(collection, vectors, config, threads)
+            parents[f"index:{space}"] = made(collection, vectors, chosen[space], settings, columns, threads)
             for kind in FITTED:
                 if kind in vectors.artifact.manifest.parents:
                     parents[f"{kind}:{space}"] = collection.parent(vectors.artifact, kind)
@@ -153,63 +155,6 @@ def _check_rule(rule: Mapping[str, Any], spaces: Sequence[str]) -> None:
         raise ConfigError(f"release.collapse.space is '{rule['space']}'. This release has: {', '.join(spaces)}")
     if rule["distance"] is not None and not 0 <= rule["distance"] < float("inf"):
         raise ConfigError(f"release.collapse.distance is {rule['distance']}. Give a distance from 0 on")
-
-
-def _index(collection: Collection, embeddings: Embeddings, config: dict[str, Any], threads: int | None) -> Artifact:
-    """A new index artifact, or an intact published one of the same vectors and settings."""
-    space = embeddings.space.name
-    settings = {key: value for key, value in config.items() if key != "threads"}  # they change the time it takes
-    for artifact_id in reversed(collection.ids("index", space)):
-        try:
-            found = collection.open("index", artifact_id, space)
-            found.expect_parent("embeddings", embeddings.artifact)
-            if found.manifest.config == settings:
-                found.verify()
-                return found
-        except ArtifactError as error:
-            log.debug("Index '%s' is not used again: %s", artifact_id, error)
-    arguments = {key: value for key, value in config.items() if key not in ("target", "k", "seed")}
-    if "threads" in arguments:
-        arguments["threads"] = arguments["threads"] or threads
-    index = create(arguments, embeddings.space)
-    vectors = embeddings.vectors
-    log.info("Indexing %s vectors of space '%s'", f"{len(vectors):,}", space)
-    start = time.perf_counter()
-    index.build(vectors)
-    seconds = time.perf_counter() - start
-    measured = tune(index, vectors, k=config["k"], target=config["target"], queries=QUERIES, seed=config["seed"])
-    work = collection.work("build", {"space": space, "embeddings": embeddings.artifact.manifest.digest, **settings})
-    collection.discard(work)  # whatever a killed run left: a graph cannot be taken up half-built
-    work.mkdir(parents=True)
-    parameters = index.save(work)
-    measures: dict[str, Any] = {"build_seconds": round(seconds, 3)}
-    if index.sweep:
-        measures[index.sweep[0]] = getattr(index, index.sweep[0])
-    if measured:
-        measures |= measured.summary(config["k"], config["seed"])
-    artifact = publish(
-        work,
-        collection.folder("index", space),
-        "index",
-        parents={"embeddings": embeddings.artifact},
-        counts={"vectors": len(vectors)},
-        config=settings,
-        info={
-            "space": embeddings.space.to_dict(),
-            "index": config["_target_"],
-            "parameters": parameters,
-            "measured": measures,
-        },
-    )
-    if measured and measured.recall.mean() < config["target"]:
-        log.warning(
-            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise M or ef_construction, or take index=exact",
-            space,
-            config["k"],
-            measured.recall.mean(),
-            config["target"],
-        )
-    return artifact
 
 
 def _release(collection: Collection, parents: Mapping[str, Artifact], info: Mapping[str, Any]) -> Artifact:
