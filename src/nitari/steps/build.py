@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,9 +54,22 @@ def build(
     scoring: None counts the space 'encoder' alone, or all alike where there is none. ``collapse`` is
     ``{"space": name, "distance": number}``, what makes a near-copy: None in either place takes the space of the greatest
     weight, and a twentieth of the distance of its median random pair. ``text`` names the catalog columns whose words are
-    searched; None searches none. An index of the same vectors, or words, and settings is used again, and so is a release
+    searched; None searches none. All of this is the release's ``info["asked"]``. An index of the same vectors, or words, and settings is used again, and so is a release
     of the same parts.
     """
+    asked = {
+        "index": index,
+        "indexes": indexes,
+        "facets": facets,
+        "exact_below": exact_below,
+        "spaces": spaces,
+        "weights": weights,
+        "text": text,
+        "collapse": collapse,
+        "target": target,
+        "k": k,
+        "seed": seed,
+    }
     if not 0 < target <= 1:
         raise ConfigError(f"target is {target}. Give a recall above 0 and up to 1")
     if k < 1:
@@ -87,7 +101,13 @@ def build(
         if rule["distance"] is None:
             rule["distance"] = float(f"{copy_distance(scales[rule['space']]):.4g}")
         calibration = {space: scale.to_dict() for space, scale in scales.items()}
-        info = {"spaces": list(embeddings), "weights": scoring, "collapse": rule, "calibration": calibration}
+        info = {
+            "spaces": list(embeddings),
+            "weights": scoring,
+            "collapse": rule,
+            "calibration": calibration,
+            "asked": asked,
+        }
         release = _release(collection, parents, info)
         if switch:
             collection.switch(release)
@@ -165,7 +185,7 @@ def _release(collection: Collection, parents: Mapping[str, Artifact], info: Mapp
             found = collection.open("release", release_id)
         except ArtifactError:
             continue
-        if found.manifest.parents == references and found.manifest.info == info:
+        if found.manifest.parents == references and found.manifest.info == json.loads(json.dumps(info)):
             return found
     work = collection.work("release", references)
     items = parents["catalog"].manifest.counts["ready"]

@@ -1,0 +1,40 @@
+"""Deletes what is kept of removed items: thumbnails, vectors, older versions and releases that hold them.
+
+    nitari remove collection=shoes items=ITEM_ID
+    nitari purge collection=shoes
+
+The catalog, every space and the release that is served are made once more without them, so it takes about as long as a
+build. Originals belong to their source, and stay. What was purged cannot be restored. Killed, the same command goes on.
+
+Settings:
+
+    collection    name of the collection
+    threads       threads (one a core)
+    format        table | json (table)
+    root          directory that holds all collections (collections)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from nitari.collection import Collection
+
+from .arguments import choose, parse
+
+SETTINGS: dict[str, Any] = {"collection": str, "threads": 0, "format": "table", "root": "collections"}
+
+
+def main(words: Sequence[str]) -> int:
+    values = parse(words, SETTINGS, "purge")
+    as_json = choose(values, "format", ("table", "json")) == "json"
+    from nitari.steps.progress import Progress
+    from nitari.steps.purge import purge
+
+    collection = Collection.existing(values["root"], values["collection"])
+    done = purge(collection, threads=values["threads"] or None, progress=Progress("Building"))
+    text = f"Purged {done.items:,} removed items; deleted {done.artifacts:,} older artifacts. Release {done.release}"
+    print(json.dumps({"collection": collection.name, **done._asdict()}) if as_json else text)
+    return 0

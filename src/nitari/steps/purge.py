@@ -1,0 +1,224 @@
+"""Purge: what is kept of removed items leaves the disk: their thumbnails and vectors, and whatever was drawn with them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nitari import catalog as catalogs
+from nitari.artifact import Artifact, link_or_copy, open_artifact, publish
+from nitari.catalog import COLUMNS, FILE, GONE, Catalog
+from nitari.changes import Changes
+from nitari.collection import Collection
+from nitari.embeddings import FILE as VECTORS
+from nitari.errors import ArtifactError
+from nitari.steps import Progress, silent
+from nitari.steps.annotate import DONE
+from nitari.steps.build import build
+from nitari.steps.shards import parts
+from nitari.thumbnails import INDEX_SCHEMA, ShardWriter, Thumbnails, index_file
+
+log = logging.getLogger(__name__)
+
+_BLOCK = 65_536
+_DRAWN = (".jpg", ".jpeg", ".png", ".webp")
+_MADE = ("release", "index", "text", "evaluation", "annotation", "embeddings", "catalog", "thumbnails")
+
+
+class Purged(NamedTuple):
+    """How many removed items were still kept, and artifacts that were deleted; ``release`` is the one that is served now."""
+
+    items: int
+    artifacts: int
+    release: str | None
+
+
+def purge(collection: Collection, *, threads: int | None = None, progress: Progress = silent) -> Purged:
+    """Make catalog, thumbnails, spaces and annotations once more without the removed items, build what is served of them,
+    and delete every older version, with unfinished work and caches. Originals belong to their source, and stay.
+
+    Encoders stay: they hold no picture. Killed, the same call goes on. A purged removal cannot be taken back.
+    """
+    changes = Changes(collection)
+    removed = np.array(sorted(changes.removed()), "S16")
+    holding = [one for one in collection.ids("catalog") if len(_kept_of(collection.open("catalog", one), removed))]
+    items = {item for one in holding for item in _kept_of(collection.open("catalog", one), removed)}
+    with collection.lock("ingest"):
+        for addition in changes.ids():
+            small = changes.addition(addition)
+            found = _kept_of(small.latest("catalog"), removed)
+            items |= set(found)
+            if len(found) == small.latest("catalog").manifest.counts["ready"]:
+                shutil.rmtree(small.path)
+            elif len(found):
+                _rewrite(small, removed)
+                _delete_old(small)
+        if not holding:
+            return Purged(len(items), 0, collection.current)
+        served = collection.release() if collection.current else None
+        if holding[-1] == collection.ids("catalog")[-1]:
+            _rewrite(collection, removed)
+    if served is not None:
+        build(collection, **served.manifest.info["asked"], threads=threads, progress=progress)
+    with collection.lock("ingest"):
+        return Purged(len(items), _delete_old(collection), collection.current)
+
+
+def _kept_of(catalog: Artifact, removed: np.ndarray) -> list[bytes]:
+    """Ids of the removed items that are ready in a catalog."""
+    table = Catalog(catalog)
+    ids = table.item_ids[: table.n_ready]
+    return [bytes(item) for item in ids[np.isin(ids, removed)]]
+
+
+def _rewrite(collection: Collection, removed: np.ndarray) -> None:
+    """Publish the newest catalog without the removed items, and everything row-aligned with it."""
+    old = Catalog(collection.latest("catalog"))
+    keep = np.flatnonzero(~np.isin(old.item_ids[: old.n_ready], removed))
+    work = collection.work("purge", {"catalog": old.artifact.manifest.digest})
+    thumbnails = _thumbnails(collection, old, keep, removed, _emptied(work / "thumbnails"))
+    table = pq.read_table(old.artifact.file(FILE))
+    gone = pa.array(np.isin(old.item_ids, removed))
+    at = table.column_names.index("status")
+    table = table.set_column(at, "status", pc.if_else(gone, GONE, table.column("status")))
+    table, _ = catalogs.arrange(table)
+    out = _emptied(work / "catalog")
+    pq.write_table(table, out / FILE)
+    manifest = old.artifact.manifest
+    new = publish(
+        out,
+        collection.folder("catalog"),
+        "catalog",
+        parents={"thumbnails": thumbnails},
+        counts=catalogs.counts(table),
+        config=manifest.config,
+        info=manifest.info,
+    )
+    for kind in ("embeddings", "annotation"):
+        for name in collection.spaces(kind):
+            artifact = collection.latest(kind, name)
+            if artifact.manifest.parents["catalog"]["digest"] == manifest.digest:
+                _aligned(collection, artifact, name, new, keep, _emptied(work / kind / name))
+    collection.discard(work)
+
+
+def _thumbnails(collection: Collection, old: Catalog, keep: np.ndarray, removed: np.ndarray, out: Path) -> Artifact:
+    artifact = collection.parent(old.artifact, "thumbnails")
+    pictures = Thumbnails(artifact)
+    for size in pictures.sizes:
+        index = pq.read_table(artifact.file(index_file(size)), schema=INDEX_SCHEMA).take(pa.array(keep))
+        shards = index.column("shard").cast(pa.string())
+        columns = {name: index.column(name).to_numpy().copy() for name in ("offset", "size", "crc32")}
+        for shard in pc.unique(shards).to_pylist():
+            if not _holds(artifact.path / shard, removed):
+                link_or_copy(artifact.path / shard, out / shard)
+                continue
+            writer = ShardWriter(out / shard)
+            for at in np.flatnonzero(pc.equal(shards, shard).to_numpy(zero_copy_only=False)):
+                row = int(keep[at])
+                place = writer.add(old.item_ids[row].decode(), pictures.read_bytes([row], size)[0])
+                columns["offset"][at], columns["size"][at], columns["crc32"][at] = place
+            writer.close()
+        fresh = pa.table({"shard": shards, **columns}).select(INDEX_SCHEMA.names).cast(INDEX_SCHEMA)
+        pq.write_table(fresh, out / index_file(size))
+    manifest = artifact.manifest
+    folder, counts = collection.folder("thumbnails"), {"thumbnails": len(keep)}
+    return publish(out, folder, "thumbnails", counts=counts, config=manifest.config, info=manifest.info)
+
+
+def _holds(shard: Path, removed: np.ndarray) -> bool:
+    with tarfile.open(shard) as archive:
+        names = [Path(name).stem.encode() for name in archive.getnames()]
+    return bool(np.isin(np.array(names, "S16"), removed).any())
+
+
+def _aligned(
+    collection: Collection, artifact: Artifact, name: str, catalog: Artifact, keep: np.ndarray, out: Path
+) -> None:
+    """Embeddings or an annotation once more, of the rows that are kept."""
+    manifest = artifact.manifest
+    for file in manifest.files:
+        source, target = artifact.file(file), out / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if file in (VECTORS, DONE):
+            rows = np.load(source, mmap_mode="r", allow_pickle=False)
+            fresh = np.lib.format.open_memmap(target, mode="w+", dtype=rows.dtype, shape=(len(keep), *rows.shape[1:]))
+            for part in parts(len(keep), _BLOCK):
+                fresh[part] = rows[keep[part]]
+            fresh.flush()
+        elif file == COLUMNS:
+            pq.write_table(pq.read_table(source).take(pa.array(keep)), target)
+        elif not file.endswith(_DRAWN):
+            shutil.copyfile(source, target)
+    others = {role: collection.parent(artifact, role, _space(role)) for role in manifest.parents if role != "catalog"}
+    counts = {
+        key: len(keep) if key in ("vectors", "pictures") else min(n, len(keep)) for key, n in manifest.counts.items()
+    }
+    publish(
+        out,
+        collection.folder(manifest.kind, name),
+        manifest.kind,
+        parents={"catalog": catalog, **others},
+        counts=counts,
+        config=manifest.config,
+        info=manifest.info,
+    )
+
+
+def _space(role: str) -> str | None:
+    return role.partition(":")[2] or None
+
+
+def _delete_old(collection: Collection) -> int:
+    """Delete all that was made from an older catalog; returns how many artifacts that were."""
+    catalog = collection.latest("catalog")
+    keep = {(catalog.manifest.kind, catalog.id), ("thumbnails", catalog.manifest.parents["thumbnails"]["id"])}
+    if collection.current:
+        release = collection.release()
+        keep |= {("release", release.id)}
+        keep |= {(pinned["kind"], pinned["id"]) for pinned in release.manifest.parents.values()}
+    count = 0
+    for kind in _MADE:
+        for folder in _folders(collection, kind):
+            for artifact_id in sorted(path.name for path in folder.iterdir() if path.is_dir()):
+                if (kind, artifact_id) in keep or _made_from(folder / artifact_id, kind, catalog):
+                    continue
+                shutil.rmtree(folder / artifact_id)
+                count += 1
+    for scratch in ("cache", "work"):
+        shutil.rmtree(collection.path / scratch, ignore_errors=True)
+    return count
+
+
+def _folders(collection: Collection, kind: str) -> Iterable[Path]:
+    folder = collection.folder(kind)
+    if not folder.is_dir():
+        return []
+    return (
+        [folder / name for name in collection.spaces(kind)]
+        if kind in ("embeddings", "index", "annotation")
+        else [folder]
+    )
+
+
+def _made_from(path: Path, kind: str, catalog: Artifact) -> bool:
+    try:
+        pinned = open_artifact(path, kind).manifest.parents.get("catalog")
+    except ArtifactError:
+        return False
+    return pinned is not None and pinned["digest"] == catalog.manifest.digest
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

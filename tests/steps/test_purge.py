@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nitari.catalog import Catalog
+from nitari.changes import Changes
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.extractor.pixels import PixelsExtractor
+from nitari.recommend.recommender import Recommender
+from nitari.source.folder import FolderSource
+from nitari.steps.append import append
+from nitari.steps.build import build
+from nitari.steps.extract import extract
+from nitari.steps.ingest import ingest
+from nitari.steps.purge import purge
+from nitari.thumbnails import Thumbnails
+
+POST = {"center": True, "pca": 8, "whiten": 0.5}
+
+
+@pytest.fixture
+def shoes(tmp_path: Path, make_pictures: Callable[..., list[Path]]) -> Collection:
+    make_pictures(tmp_path / "pictures", 12)
+    collection = Collection(tmp_path, "shoes")
+    ingest(collection, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
+    extract(collection, PixelsExtractor(), postprocess=POST, threads=1)
+    build(collection, {"_target_": "nitari.index.exact.Exact"}, text=["file_name"])
+    for path in make_pictures(tmp_path / "aside", 2, seed=7):
+        path.rename(tmp_path / "pictures" / f"new-{path.name}")
+    append(collection, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
+    return collection
+
+
+def held(collection: Collection, needle: bytes) -> list[str]:
+    return [str(path) for path in collection.path.rglob("*") if path.is_file() and needle in path.read_bytes()]
+
+
+def test_nothing_of_a_purged_item_is_left(shoes: Collection):
+    recommender = Recommender.open(shoes)
+    ids = recommender.catalog.item_ids[: recommender.catalog.n_ready]
+    gone, added = ids[3], ids[-1]
+    before = Thumbnails(shoes.latest("thumbnails"))
+    vectors = Embeddings(shoes.latest("embeddings", "pixels")).vectors
+    picture, vector = before.read_bytes([3], 96)[0], vectors[3].tobytes()
+    kept = {bytes(ids[row]): (before.read_bytes([row], 96)[0], vectors[row].copy()) for row in range(12) if row != 3}
+    late = Thumbnails(Changes(shoes).addition(Changes(shoes).ids()[0]).latest("thumbnails")).read_bytes([1], 96)[0]
+    assert all(held(shoes, needle) for needle in (picture, vector, late))
+    expected = [r.item_id for r in recommender.recommend(ids[0].decode(), k=50, collapse=False).results]
+
+    Changes(shoes).remove([gone.decode(), added.decode()])
+    done = purge(shoes)
+    assert done.items == 2
+    assert not any(held(shoes, needle) for needle in (picture, vector, late))
+
+    catalog = Catalog(shoes.latest("catalog"))
+    assert catalog.n_ready == 11
+    thumbnails, vectors = (
+        Thumbnails(shoes.latest("thumbnails")),
+        Embeddings(shoes.latest("embeddings", "pixels")).vectors,
+    )
+    for row, item in enumerate(catalog.item_ids[:11]):
+        assert thumbnails.read_bytes([row], 96)[0] == kept[bytes(item)][0]
+        assert np.array_equal(vectors[row], kept[bytes(item)][1])
+    after = Recommender.open(shoes).recommend(ids[0].decode(), k=50, collapse=False)
+    assert [r.item_id for r in after.results] == [i for i in expected if i not in (gone.decode(), added.decode())]
+    assert after.release == done.release
+    assert shoes.ids("release") == [done.release]
+
+
+def test_purging_again_does_nothing(shoes: Collection):
+    assert purge(shoes) == (0, 0, shoes.current)
+    gone = Catalog(shoes.latest("catalog")).item_ids[0].decode()
+    Changes(shoes).remove([gone])
+    purge(shoes)
+    assert purge(shoes) == (0, 0, shoes.current)
+    listing = FolderSource(str(shoes.path.parent / "pictures")).listing()
+    ingest(shoes, listing, source_name="main", workers=1)
+    assert gone.encode() not in Catalog(shoes.latest("catalog")).item_ids[:13]
