@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from nitari.errors import QueryError
 from nitari.filters import Selection
 from nitari.recommend.words import TextSource
 from nitari.text.build import write
 from nitari.text.index import TextIndex
+
+PICTURE = np.zeros((4, 4, 3), np.uint8)
 
 
 @pytest.fixture
@@ -13,24 +16,34 @@ def source(tmp_path):
     return TextSource(TextIndex(tmp_path))
 
 
+def similar(source, query):
+    return source.similarity(source.measure(query, np.arange(6))).tolist()
+
+
 def test_rows_with_the_words_that_are_typed(source):
-    query = source.query("red shoes")
+    query = source.typed("red shoes")
     assert source.candidates(query, 9).tolist() == [0, 1, 2]
     assert source.candidates(query, 9, Selection(None, np.array([2, 5]))).tolist() == [2]
-    similar = source.similarity(query, np.arange(6))
-    assert similar[0] > 0.9
-    assert (similar[1:3] > 0).all()
-    assert (similar[1:3] < 0.5).all()
-    assert not similar[3:].any()
+    both, red, shoe, *others = similar(source, query)
+    assert both > 0.9
+    assert 0 < red < 0.5
+    assert 0 < shoe < 0.5
+    assert others == [0, 0, 0]
+    with pytest.raises(QueryError, match="no word"):
+        source.typed("!")
 
 
 def test_rows_with_the_words_of_liked_items(source):
-    query = source.query([3])
+    query = source.query(((3, PICTURE), np.ones(2)))
     assert source.candidates(query, 9).tolist() == [3, 4]
-    assert source.similarity(query, np.array([3, 4, 0])).tolist() == [1, 1, 0]
+    assert similar(source, query) == [0, 0, 0, 1, 1, 0]
 
 
-def test_words_that_nothing_holds_propose_nothing(source):
-    for query in (source.query("xyzzy"), source.query([5])):
+def test_words_of_disliked_items_are_not_looked_for(source):
+    assert source.candidates(source.query(((0, 1), np.array([1.0, -1.0]))), 9).tolist() == [0, 2]
+
+
+def test_where_there_are_no_words_nothing_is_proposed(source):
+    for query in (source.typed("xyzzy"), source.query(((5,), np.ones(1))), source.query(((PICTURE,), np.ones(1)))):
         assert source.candidates(query, 9).tolist() == []
-        assert source.similarity(query, np.arange(6)).tolist() == [0] * 6
+        assert similar(source, query) == [0] * 6

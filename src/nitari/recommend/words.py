@@ -1,8 +1,9 @@
-"""Likeness by words: what is written about items, beside what they look like."""
+"""Likeness by words: a source that knows what is written about items, and not what they look like."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,24 +12,34 @@ from nitari.text.index import Query, TextIndex
 
 
 class TextSource:
-    """Proposes and scores rows by their words: those that somebody typed, or the most telling ones of liked items.
+    """Proposes and scores rows by the most telling words of liked items, or by words that somebody typed.
 
-    Similarities are from 0, no word in common, to 1, all that was asked for and little else, or the liked item itself; so
-    they may be weighed against a space's.
+    Similarities are from 0, no word in common, to 1, the liked item itself or all that was asked for and little else; so
+    they may be weighed against a space's. Pictures that are not in the collection have no words, and say nothing here.
     """
 
-    def __init__(self, index: TextIndex) -> None:
+    def __init__(self, index: TextIndex, name: str = "text") -> None:
         self.index = index
+        self.name = name
 
-    def query(self, like: str | Sequence[int], weights: Sequence[float] | None = None) -> Query | None:
-        """Typed text, or ready rows with their weights; None where they have no word that others share."""
-        asked = self.index.ask(like) if isinstance(like, str) else self.index.ask_like(like, weights)
-        return asked if asked.clauses else None
+    def query(self, seeds: tuple[Sequence[Any], np.ndarray]) -> Query:
+        """Catalog rows, pictures among them, and their weights; words of those below 0 count less, or not at all."""
+        entries, weights = seeds
+        items = [at for at, entry in enumerate(entries) if isinstance(entry, int)]
+        return self.index.ask_like([entries[at] for at in items], weights[items])
 
-    def candidates(self, query: Query | None, k: int, where: Selection | None = None) -> np.ndarray:
-        """(m,) int64: the best min(k, matches) rows, best first."""
-        return np.empty(0, np.int64) if query is None else self.index.search(query, k, where=where).rows
+    def typed(self, text: str) -> Query:
+        """Words that somebody typed; QueryError where there are none."""
+        return self.index.ask(text)
 
-    def similarity(self, query: Query | None, rows: np.ndarray) -> np.ndarray:
-        """(m,) float64 in [0, 1]."""
-        return np.zeros(len(rows)) if query is None else self.index.similarity(query, rows)
+    def candidates(self, query: Query, k: int, where: Selection | None = None) -> np.ndarray:
+        """(m,) int64 distinct rows with any of the words, best first, k at most."""
+        return self.index.search(query, k, where=where).rows
+
+    def measure(self, query: Query, rows: np.ndarray) -> np.ndarray:
+        """(n,) float64 shares of the score that an item has which is just what was asked."""
+        return self.index.similarity(query, rows)
+
+    def similarity(self, measured: np.ndarray) -> np.ndarray:
+        """They are similarities already."""
+        return measured

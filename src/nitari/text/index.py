@@ -130,7 +130,7 @@ class TextIndex:
         total = sum(clause.weight for clause in clauses) + unknown * self._idf(0)
         return Query(tuple(clauses), total, total)
 
-    def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | None = None) -> Query:
+    def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> Query:
         """The most telling words of items: those that few others hold, and some do."""
         liked = self._check(rows)
         telling: dict[int, float] = {}
