@@ -27,6 +27,10 @@ class TextSource:
         asked = self.index.ask_like([seeds.entries[i] for i in known], seeds.weights[known].tolist())  # type: ignore[misc]
         return asked if asked.clauses else None
 
+    def typed(self, text: str) -> Query:
+        """Words that somebody typed; QueryError where there are none."""
+        return self.index.ask(text)
+
     def candidates(self, query: Query | None, k: int, where: Selection | None = None) -> np.ndarray:
         if query is None:
             return np.empty(0, np.int64)

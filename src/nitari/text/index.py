@@ -130,7 +130,7 @@ class TextIndex:
         total = sum(clause.weight for clause in clauses) + unknown * self._idf(0)
         return Query(tuple(clauses), total, total)
 
-    def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | None = None) -> Query:
+    def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> Query:
         """The most telling words of items: those that few others hold, and some do."""
         liked = self._check(rows)
         telling: dict[int, float] = {}
@@ -210,16 +210,16 @@ class TextIndex:
             held.append(rows)
             gains.append(weight * self._saturation(rows, counts))
         places: list[np.ndarray] = held
-        found = np.arange(len(self))
+        found = None  # every row
         if _SPARSE * sum(map(len, held)) < len(self):
             found, at = np.unique(np.concatenate(held), return_inverse=True)
             places = np.split(at, np.cumsum([len(rows) for rows in held])[:-1])
-        gained, covered = np.zeros((2, len(found)))
+        gained, covered = np.zeros((2, len(self) if found is None else len(found)))
         for place, gain, weight in zip(places[1:], gains[1:], (clause.weight for clause in query.clauses), strict=True):
             gained[place] += gain
             covered[place] += weight
         some = np.flatnonzero(covered)
-        return found[some], gained[some] * (covered[some] / (query.total or 1))
+        return some if found is None else found[some], gained[some] * (covered[some] / (query.total or 1))
 
     def _idf(self, held: int) -> float:
         return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))
