@@ -3,15 +3,28 @@
     nitari recommend collection=shoes like=ITEM_ID k=12
     nitari recommend collection=shoes like=photo.jpg sheet=neighbours.jpg
     nitari recommend collection=shoes like=ITEM_ID,OTHER_ID where="category='bag' and price<50" format=json
+    nitari recommend collection=shoes like=ITEM_ID unlike=OTHER_ID weights=encoder:1,colour:.3 diversity=.3
+    nitari recommend collection=shoes history=NEWEST_ID,ID,OLDEST_ID
 
 Settings:
 
     collection    name of the collection
     like          item ids, file names of items or paths of pictures, separated by commas; several are averaged
+    unlike        the same, to stay away from
+    unlike_by     subtract: move the query away | penalise: lower scores near them | avoid: drop what is nearer to them (subtract)
+    unlike_strength  how much subtract and penalise do, 0 to 1 (0.5)
+    history       items of a user, the newest first; those liked long ago count less
+    half_life     after how many items of the history one counts half (5)
     k             how many results (12)
+    after         the cursor that a page with format=json ends with, for the next page
     where         only items that this filter admits
+    exclude       items not to show
     spaces        spaces to compare in, alike (the release's own weights)
     weights       how much each space counts, as encoder:1,colour:.3 (the release's own weights)
+    fuse          several spaces by score | rank (score)
+    diversity     0 to 1: score given up for results unlike each other (0)
+    collapse      near-copies are one result (true)
+    echo          show what was asked with, too (false)
     format        table | json (table)
     sheet         a .jpg, .png or .webp file to draw the query and its results into
     release       id of a release (the current one)
@@ -30,7 +43,8 @@ from typing import TYPE_CHECKING, Any
 
 from nitari.collection import Collection
 from nitari.errors import ConfigError, QueryError
-from nitari.recommend.page import Page
+from nitari.recommend.page import Page, Result
+from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
 
 from .arguments import choose, items, parse, unquote
@@ -45,18 +59,34 @@ if TYPE_CHECKING:
 
 SETTINGS: dict[str, Any] = {
     "collection": str,
-    "like": str,
+    "like": "",
+    "unlike": "",
+    "unlike_by": "subtract",
+    "unlike_strength": 0.5,
+    "history": [],
+    "half_life": 5.0,
     "k": 12,
+    "after": None,
     "where": None,
+    "exclude": [],
     "spaces": [],
     "weights": {},
+    "fuse": "score",
+    "diversity": 0.0,
+    "collapse": True,
+    "echo": False,
     "format": "table",
     "sheet": None,
     "release": None,
     "root": "collections",
 }
+_PASSED = (
+    *("unlike_by", "unlike_strength", "history", "half_life", "k", "after", "where", "exclude"),
+    *("fuse", "diversity", "collapse", "echo"),
+)
 _COLUMNS = 12  # results a row of the sheet
 _CELL = 128
+_SEEN = 4  # items of a history on the sheet
 _WIDEST = 40  # characters of an attribute in the table
 
 
@@ -78,22 +108,29 @@ def main(words: Sequence[str]) -> int:
         return PictureEncoder(collection, release)
 
     recommender = Recommender(collection, release, lambda space, pictures: encoder()(space, pictures))
-    like = _like(values["like"], recommender, encoder)
-    page = recommender.recommend(like, k=values["k"], where=values["where"], weights=weights)
+    like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []
+    unlike = _like(values["unlike"], recommender, encoder) if values["unlike"] else []
+    passed = {name: values[name] for name in _PASSED}
+    page = recommender.recommend(like, unlike=unlike, weights=weights, **passed)
     if sheet is not None:
-        _draw(sheet, encoder().pictures, values["like"], like, page)
+        seen = [item for item, _ in known(recommender.catalog, values["history"])][:_SEEN]
+        what = values["like"] or "what was seen"
+        _draw(sheet, encoder().pictures, what, [*like, *seen], page)
     print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page))
     return 0
 
 
 def table(page: Page) -> str:
-    """Results for people: score, similarity by space where there are several, id, and the attributes that any has."""
+    """Results for people: score, similarity by space where there are several, id, how many near-copies each stands for
+    where any does, and the attributes that any has.
+    """
     if not page.results:
         return "No item matches."
     first = page.results[0]
     spaces = list(first.similarity) if len(first.similarity) > 1 else []
     names = [n for n in first.attributes if any(result.attributes[n] not in (None, "") for result in page.results)]
-    rows = [["score", *spaces, "item_id", *names]]
+    copies = ["copies"] if any(result.copies for result in page.results) else []
+    rows = [["score", *spaces, "item_id", *copies, *names]]
     for result in page.results:
         found = [result.attributes[name] for name in names]
         values = [f"{value:.6g}" if isinstance(value, float) else value for value in found]
@@ -103,6 +140,7 @@ def table(page: Page) -> str:
                 f"{result.score:.4f}",
                 *(f"{result.similarity[space]:.4f}" for space in spaces),
                 result.item_id,
+                *(str(len(result.copies) or "") for _ in copies),
                 *(value if len(value) <= _WIDEST else f"…{value[1 - _WIDEST :]}" for value in values),
             ]
         )
@@ -153,6 +191,11 @@ def _sheet_file(name: str | None) -> Path | None:
     return path
 
 
+def _caption(result: Result) -> str:
+    copies = f" ×{1 + len(result.copies)}" if result.copies else ""
+    return f"{result.score:.3f}{copies} {Path(str(result.attributes['file_name'])).name}"
+
+
 def _draw(path: Path, pictures: Pictures, query: str, like: Sequence[str | bytes], page: Page) -> None:
     """One row a liked picture or a dozen results, whichever needs more."""
     from nitari.images.sheet import contact_sheet
@@ -170,7 +213,7 @@ def _draw(path: Path, pictures: Pictures, query: str, like: Sequence[str | bytes
     for i in range(count):
         part = page.results[i * step : (i + 1) * step]
         rows.append([shown(like[i % len(like)]), *(shown(result.item_id) for result in part)])
-        captions.append(["query", *(f"{r.score:.3f} {Path(str(r.attributes['file_name'])).name}" for r in part)])
+        captions.append(["query", *(_caption(result) for result in part)])
     sheet = contact_sheet(rows, captions, cell=min(_CELL, size), title=f"{page.collection}: like {query}")
     try:
         sheet.save(path, quality=92)

@@ -61,19 +61,19 @@ asked = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
-@given(question=asked, k=st.sampled_from([1, 7, 33, 100]))
+@settings(max_examples=20, deadline=None)
+@given(question=asked, k=st.sampled_from([1, 7, 33, 60]))
 def test_pages_are_parts_of_one_answer(recommender, question, k):
-    whole = recommender.recommend(**question, k=250)
+    depth = min(150, 6 * k)
+    whole = recommender.recommend(**question, k=depth)
     rows, after = [], None
-    while len(rows) < 250:
+    while len(rows) < depth:
         page = recommender.recommend(**question, k=k, after=after)
         rows += rows_of(page)
         after = page.after
         if after is None:
             break
-    assert rows[:250] == rows_of(whole)[: len(rows[:250])]
-    assert len(rows) >= min(250, len(whole.results))
+    assert rows[:depth] == rows_of(whole)
     assert len(set(rows)) == len(rows)
 
 
@@ -104,7 +104,7 @@ def test_a_deep_answer_is_the_whole_order_in_one_space(collection, recommender):
 
 
 def test_the_first_results_are_the_best_of_all(recommender):
-    for query in range(20):
+    for query in range(8):
         first = recommender.recommend(item(query), k=20)
         everything = recommender.recommend(item(query), k=N)
         best = sorted(everything.results, key=lambda result: (-result.score, result.item_id))[:20]

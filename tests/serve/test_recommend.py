@@ -105,6 +105,31 @@ def test_spaces_and_weights(ask):
             assert result["score"] == pytest.approx((similarity["pixels"] + similarity["colour"]) / 2, abs=1e-5)
 
 
+def test_dislikes_histories_and_pages(ask, pictures):
+    like = "like=shoes/picture-0003.jpg"
+    away = names(ask(like, f"unlike=shoes/picture-0002.png,{pictures}/shoes/picture-0001.jpg", "k=30", "format=json"))
+    assert len(away) == 22
+    assert away != names(ask(like, "exclude=shoes/picture-0002.png", "k=30", "format=json"))
+    seen = names(ask("history=shoes/picture-0003.jpg,gone,shoes/picture-0002.png", "k=30", "format=json"))
+    assert len(seen) == 22
+    first = json.loads(ask(like, "k=10", "diversity=.3", "fuse=rank", "format=json"))
+    second = json.loads(ask(like, "k=30", "diversity=.3", "fuse=rank", "format=json", f"after={first['after']}"))
+    whole = names(ask(like, "k=30", "diversity=.3", "fuse=rank", "format=json"))
+    assert [r["attributes"]["file_name"] for r in first["results"] + second["results"]] == whole
+    assert names(ask(like, "k=1", "echo=true", "format=json")) == ["shoes/picture-0003.jpg"]
+
+
+def test_copies_are_counted(root, ask, tmp_path):
+    build(Collection(root, "shop"), HNSW, weights={"pixels": 1}, collapse={"distance": 0.4}, switch=False)
+    release = Collection(root, "shop").ids("release")[-1]
+    words = ["like=shoes/picture-0003.jpg", "k=30", f"release={release}"]
+    found = json.loads(ask(*words, "format=json"))["results"]
+    assert any(result["copies"] for result in found)
+    lines = ask(*words, f"sheet={tmp_path / 'copies.jpg'}").splitlines()
+    assert lines[0].split()[:3] == ["score", "item_id", "copies"]
+    assert len(lines) == len(found) + 1 < len(ask(*words, "collapse=false").splitlines())
+
+
 def test_the_table_names_what_it_shows(ask):
     lines = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels,colour").splitlines()
     assert lines[0].split() == ["score", "pixels", "colour", "item_id", "file_name", "kind", "price"]
@@ -135,6 +160,9 @@ def test_the_sheet_is_a_picture(ask, pictures, tmp_path):
         (["like=x", "spaces=pixels", "weights=colour:1"], ConfigError, "not both|alone"),
         (["like=shoes/picture-0003.jpg", "spaces=form"], ConfigError, "names the space 'form'"),
         (["like=shoes/picture-0003.jpg", "k=0"], QueryError, "k is 0"),
+        (["like=shoes/picture-0003.jpg", "fuse=both"], QueryError, "fuse is 'both'"),
+        (["like=shoes/picture-0003.jpg", "after=x"], QueryError, "is no cursor"),
+        (["history=gone"], QueryError, "history of items that are there"),
     ],
 )
 def test_what_is_wrong_is_named(ask, words, error, message):
