@@ -5,11 +5,13 @@
     nitari recommend collection=shoes like=ITEM_ID,OTHER_ID where="category='bag' and price<50" format=json
     nitari recommend collection=shoes like=ITEM_ID unlike=OTHER_ID weights=encoder:1,colour:.3 diversity=.3
     nitari recommend collection=shoes history=NEWEST_ID,ID,OLDEST_ID
+    nitari recommend collection=shoes text="red sneaker" where="price<50"
 
 Settings:
 
     collection    name of the collection
     like          item ids, file names of items or paths of pictures, separated by commas; several are averaged
+    text          words to search for instead, in the columns that the release was built with
     unlike        the same, to stay away from
     unlike_by     subtract: move the query away | penalise: lower scores near them | avoid: drop what is nearer to them (subtract)
     unlike_strength  how much subtract and penalise do, 0 to 1 (0.5)
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 SETTINGS: dict[str, Any] = {
     "collection": str,
     "like": "",
+    "text": None,
     "unlike": "",
     "unlike_by": "subtract",
     "unlike_strength": 0.5,
@@ -108,14 +111,20 @@ def main(words: Sequence[str]) -> int:
         return PictureEncoder(collection, release)
 
     recommender = Recommender(collection, release, lambda space, pictures: encoder()(space, pictures))
-    like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []
-    unlike = _like(values["unlike"], recommender, encoder) if values["unlike"] else []
-    passed = {name: values[name] for name in _PASSED}
-    page = recommender.recommend(like, unlike=unlike, weights=weights, **passed)
+    like: list[str | bytes] = []
+    if values["text"]:
+        if values["like"] or values["history"]:
+            raise ConfigError("text was given with like or history. Search by words or by pictures, one at a time")
+        page = recommender.find(values["text"], where=values["where"], k=values["k"], after=values["after"])
+    else:
+        like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []
+        unlike = _like(values["unlike"], recommender, encoder) if values["unlike"] else []
+        passed = {name: values[name] for name in _PASSED}
+        page = recommender.recommend(like, unlike=unlike, weights=weights, **passed)
     if sheet is not None:
         seen = [item for item, _ in known(recommender.catalog, values["history"])][:_SEEN]
-        what = values["like"] or "what was seen"
-        _draw(sheet, encoder().pictures, what, [*like, *seen], page)
+        what = values["like"] or values["text"] or "what was seen"
+        _draw(sheet, encoder().pictures, recommender, what, [*like, *seen], page)
     print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page))
     return 0
 
@@ -196,24 +205,28 @@ def _caption(result: Result) -> str:
     return f"{result.score:.3f}{copies} {Path(str(result.attributes['file_name'])).name}"
 
 
-def _draw(path: Path, pictures: Pictures, query: str, like: Sequence[str | bytes], page: Page) -> None:
+def _draw(
+    path: Path, pictures: Pictures, recommender: Recommender, query: str, like: Sequence[str | bytes], page: Page
+) -> None:
     """One row a liked picture or a dozen results, whichever needs more."""
     from nitari.images.sheet import contact_sheet
+    from nitari.thumbnails import decode
 
     size = pictures.thumbnails.size_for(_CELL) or pictures.thumbnails.sizes[-1]
 
     def shown(entry: str | bytes) -> np.ndarray:
         if isinstance(entry, bytes):
             return pictures.thumbnail_of(entry, size)
-        return pictures.thumbnails.read([pictures.catalog.row(entry)], size)[0]
+        return decode(recommender.thumbnail(entry, size))
 
-    count = max(len(like), math.ceil(len(page.results) / _COLUMNS))
+    count = max(len(like), math.ceil(len(page.results) / _COLUMNS), 1)
     step = max(1, math.ceil(len(page.results) / count))
     rows, captions = [], []
     for i in range(count):
         part = page.results[i * step : (i + 1) * step]
-        rows.append([shown(like[i % len(like)]), *(shown(result.item_id) for result in part)])
-        captions.append(["query", *(_caption(result) for result in part)])
+        asked = [shown(like[i % len(like)])] if like else []
+        rows.append([*asked, *(shown(result.item_id) for result in part)])
+        captions.append([*(["query"] if like else []), *(_caption(result) for result in part)])
     sheet = contact_sheet(rows, captions, cell=min(_CELL, size), title=f"{page.collection}: like {query}")
     try:
         sheet.save(path, quality=92)

@@ -7,7 +7,7 @@ import pytest
 
 from nitari.changes import Changes
 from nitari.collection import Collection
-from nitari.errors import QueryError
+from nitari.errors import ConfigError, QueryError
 from nitari.extractor.pixels import PixelsExtractor
 from nitari.recommend.recommender import Recommender
 from nitari.source.folder import FolderSource
@@ -15,6 +15,7 @@ from nitari.steps.append import append
 from nitari.steps.build import build
 from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
+from nitari.thumbnails import decode
 
 POST = {"center": True, "pca": 8, "whiten": 0.5}
 
@@ -60,6 +61,9 @@ def test_what_is_added_and_removed_is_seen_at_once(shoes: Collection, make_pictu
     named = record.attributes["file_name"]
     assert ids(after, where=f"file_name='{named}'") == [one]
 
+    assert decode(after.thumbnail(one, 96)).shape[2] == 3
+    assert after.thumbnail(one, 96) != after.thumbnail(all_of_them[0], 96)
+
     Changes(shoes).remove([one, all_of_them[0]])
     gone = after.fresh()
     assert set(ids(after)) - set(ids(gone)) == {one, all_of_them[0]}
@@ -85,3 +89,23 @@ def test_after_the_next_ingest_and_build_nothing_is_there_twice(shoes: Collectio
     new, old = Recommender.open(shoes), Recommender.open(shoes, release)
     assert sorted(ids(new)) == sorted(ids(old))
     assert len(set(ids(new))) == len(ids(new))
+
+
+def test_words_that_somebody_typed(shoes: Collection):
+    with pytest.raises(ConfigError, match="no index of words"):
+        Recommender.open(shoes).find("picture")
+    build(shoes, {"_target_": "nitari.index.exact.Exact"}, text=["file_name"])
+    recommender = Recommender.open(shoes)
+    page = recommender.find("picture 0003", k=3)
+    assert page.results[0].attributes["file_name"] == "picture-0003.jpg"
+    everything = [r.item_id for r in recommender.find("picture", k=50).results]
+    paged, after = [], None
+    while True:
+        page = recommender.find("picture", k=4, after=after)
+        paged += [r.item_id for r in page.results]
+        if (after := page.after) is None:
+            break
+    assert paged == everything
+    assert not {r.item_id for r in recommender.find("picture", where="file_name!='picture-0003.jpg'", k=50).results} & {
+        r.item_id for r in recommender.find("0003", k=1).results
+    }

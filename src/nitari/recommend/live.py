@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -14,16 +15,18 @@ from nitari.catalog import FILE, Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
 
 
 class Addition(NamedTuple):
-    """A small collection, its catalog, and which of its ready rows count."""
+    """A small collection, its catalog, and which of its ready rows count; they are rows from ``first`` on, of all."""
 
     collection: Collection
     catalog: Catalog
     rows: np.ndarray
+    first: int = 0
 
 
 class Live:
@@ -32,6 +35,9 @@ class Live:
     """
 
     def __init__(self, collection: Collection, release: Artifact, keys: dict[str, str]) -> None:
+        self._collection = collection
+        self._pictures: dict[str, Thumbnails] = {}
+        self._lock = threading.Lock()
         changes = Changes(collection)
         self.stamp = changes.stamp
         stored = Catalog.pinned(collection, release)
@@ -47,6 +53,19 @@ class Live:
         """(m, width) vectors of the added rows."""
         parts = [Embeddings(one.collection.latest("embeddings", space)).vectors[one.rows] for one in self.additions]
         return np.concatenate(parts)
+
+    def thumbnail(self, row: int, side: int) -> bytes:
+        """The JPEG that is kept of a row: the smallest of at least ``side`` pixels, or the largest there is."""
+        for one in self.additions[::-1] if row >= self.catalog.n_stored else []:
+            if row >= one.first:
+                return _read(self._thumbnails(one.collection, one.catalog), int(one.rows[row - one.first]), side)
+        return _read(self._thumbnails(self._collection, self.catalog), row, side)
+
+    def _thumbnails(self, collection: Collection, catalog: Catalog) -> Thumbnails:
+        with self._lock:
+            if catalog.artifact.id not in self._pictures:
+                self._pictures[catalog.artifact.id] = Thumbnails(collection.parent(catalog.artifact, "thumbnails"))
+            return self._pictures[catalog.artifact.id]
 
     def _hidden(self, removed: frozenset[str], stored: int) -> np.ndarray:
         ids = self.catalog.item_ids[: self.catalog.n_ready]
@@ -99,4 +118,10 @@ def _additions(changes: Changes, stored: Catalog, keys: dict[str, str]) -> list[
         seen.update(ids)
         if rows:
             found.append(Addition(small, catalog, np.array(rows, np.int64)))
-    return found[::-1]
+    found.reverse()
+    first = stored.n_ready + np.cumsum([0, *(len(one.rows) for one in found)])
+    return [one._replace(first=int(at)) for one, at in zip(found, first, strict=False)]
+
+
+def _read(pictures: Thumbnails, row: int, side: int) -> bytes:
+    return pictures.read_bytes([row], pictures.size_for(side) or pictures.sizes[-1])[0]

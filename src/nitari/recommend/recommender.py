@@ -16,7 +16,7 @@ from nitari.artifact import Artifact
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ArtifactError, QueryError
+from nitari.errors import ArtifactError, ConfigError, QueryError
 from nitari.filters import Filter, to_text
 from nitari.index import Index, open_index
 from nitari.index.tailed import Tailed
@@ -157,6 +157,38 @@ class Recommender:
         found = list(islice(self._ranking(asked, where), start, start + k + 1))
         more = cursor.write(start + k, fingerprint) if len(found) > k else None
         return Page(self.collection.name, self.release.id, self._results(found[:k]), text or None, more)
+
+    def find(self, text: str, *, where: str | Filter | None = None, k: int = 20, after: str | None = None) -> Page:
+        """Items by words that somebody typed, in the columns that the release was built to search: those with all of them
+        first. At most min(k, matches); paged as ``recommend``.
+
+        Raises ConfigError where the release has no words, QueryError on text without any, and as ``recommend``.
+        """
+        source = self._added.get("text")
+        if not isinstance(source, TextSource):
+            raise ConfigError(
+                f"Release '{self.release.id}' has no index of words. "
+                f"Build one with: nitari build collection={self.collection.name} text.columns=[file_name]"
+            )
+        if k < 1:
+            raise QueryError(f"k is {k}. Ask for at least 1 result")
+        shown = where if where is None or isinstance(where, str) else to_text(where)
+        fingerprint = cursor.fingerprint(self.release.id, text, shown)
+        start = 0 if after is None else cursor.read(after, fingerprint)
+        query = source.typed(text)
+        selection = self.catalog.select(where, self._live.hidden.tolist())
+        rows = source.candidates(query, start + k + 1, selection)[start:]
+        measured = source.measure(query, rows).tolist()
+        found = [
+            Ranked(row, value, {"text": value}, {"text": value}, {"text": start + i}, [])
+            for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)
+        ]
+        more = cursor.write(start + k, fingerprint) if len(rows) > k else None
+        return Page(self.collection.name, self.release.id, self._results(found), shown or None, more)
+
+    def thumbnail(self, item: str, side: int) -> bytes:
+        """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError when unknown."""
+        return self._live.thumbnail(self.catalog.row(item), side)
 
     def source(self, name: str) -> Source:
         """The source of that name, opened and verified."""
