@@ -10,16 +10,18 @@ from PIL import Image
 from nitari.errors import ConfigError
 from nitari.images.lab import to_lab, to_rgb
 
-SIDE = 32
+SIDE = 32  # pixels that pictures are reduced to
 _BITS = 4  # of a channel: pixels that share a cell are clustered as one
 _ROUNDS = 8
-_APART = 10.0
+_APART = 10.0  # Delta E below which two colours of a palette become one
+_CHUNK = 16  # pictures at a time: what they need stays in the processor's cache
 
 
 def palette(image: np.ndarray, k: int = 5) -> tuple[np.ndarray, np.ndarray]:
     """(H, W, 3) uint8 RGB -> colours (m, 3) uint8 and shares (m,) float32 that add up to 1, the largest first.
 
-    m is ``k``, or less where the picture has fewer colours that differ by a Delta E of 10. The same picture always gives the same palette.
+    m is ``k``, or less where the picture has fewer colours: those within a Delta E of 10 are one. The same picture always
+    gives the same palette. Raises ConfigError where ``k`` is not from 1 to 64.
     """
     (colours,), (shares,) = palettes([image], k)
     kept: list[int] = []
@@ -40,15 +42,20 @@ def palettes(images: Sequence[np.ndarray], k: int = 5) -> tuple[np.ndarray, np.n
     k-means in L*a*b* over the cells of a coarse RGB cube, weighted by their pixels, of pictures reduced to 32 x 32.
     It starts from the fullest cell and then, one after the other, from the cell with the most weight times squared
     distance from those before: Celebi, "Improving the performance of k-means for color quantization" (2011) compares
-    such starts. Where a picture has fewer than ``k`` colours, the rest have a share of 0.
+    such starts. Where a picture has fewer than ``k`` colours, the rest have a share of 0. Raises ConfigError as ``palette``.
     """
     if not 1 <= k <= 64:
         raise ConfigError(f"k is {k}. A palette has 1 to 64 colours")
-    if not len(images):
-        return np.empty((0, k, 3), np.float32), np.empty((0, k), np.float32)
-    small = np.stack([_resized(image) for image in images])
-    picture, points, weights = _cells(small)
-    centres = _starts(picture, points, weights, len(images), k)
+    colours, shares = np.empty((len(images), k, 3), np.float32), np.empty((len(images), k), np.float32)
+    for start in range(0, len(images), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        colours[part], shares[part] = _clusters(np.stack([_resized(image) for image in images[part]]), k)
+    return colours, shares
+
+
+def _clusters(pictures: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    picture, points, weights = _cells(pictures)
+    centres = _starts(picture, points, weights, len(pictures), k)
     for _ in range(_ROUNDS):
         centres, shares = _improved(picture, points, weights, centres)
     order = np.argsort(-shares, axis=1, kind="stable")
