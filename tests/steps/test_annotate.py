@@ -240,3 +240,12 @@ def test_bad_settings_are_refused(collection: Collection, tmp_path: Path):
         annotate(Collection(tmp_path, "empty"), QualityAnnotator())
     with collection.lock("annotate-quality"), pytest.raises(ArtifactError, match="Another 'annotate-quality'"):
         annotate(collection, QualityAnnotator())
+
+
+def test_what_a_filter_uses_of_annotations_is_known(collection: Collection):
+    made = {"shape": annotate(collection, ShapeAnnotator()), "quality": annotate(collection, QualityAnnotator())}
+    catalog = Catalog.newest(collection)
+    assert catalog.used(None) == catalog.used("half=a") == {}
+    assert catalog.used("not (half=a or aspect>1)") == {"shape": made["shape"].manifest.digest}
+    assert set(catalog.used("shape in (square)", ["is_blank"])) == {"shape", "quality"}
+    assert set(catalog.parents) == {"catalog", "annotation:shape", "annotation:quality"}
