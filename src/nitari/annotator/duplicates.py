@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nitari.annotator import Whole
-from nitari.annotator.groups import Groups, groups
+from nitari.annotator.groups import Near, owners
 from nitari.errors import ConfigError
 
 
@@ -19,8 +19,8 @@ class DuplicatesAnnotator:
     A group is named by the item_id of its largest picture, the first of those; all its pictures but that one are
     duplicates, so that ``is_duplicate=false`` shows one of each. A picture that is there once has no group, and count 1.
 
-    Pictures of equal bytes are one group. With ``space``, so are those that are joined by a chain of pictures, each
-    within ``threshold`` of the next in that space's own distance: one bit more in a hamming space, 0.01 in a cosine one.
+    Pictures of equal bytes are one group. With ``space``, so are those within ``threshold`` of the picture that stands
+    for them, in that space's own distance: some bits in a hamming space, 0.01 in a cosine one.
     """
 
     def __init__(self, name: str = "duplicates", space: str | None = None, threshold: float | None = None) -> None:
@@ -51,26 +51,12 @@ class DuplicatesAnnotator:
 
     def survey(self, whole: Whole) -> pa.Table:
         n = whole.catalog.n_ready
-        known = Groups(n)
-        codes = pc.dictionary_encode(whole.catalog.ready("sha256")).combine_chunks().indices.to_numpy()
-        _, first, equal = np.unique(codes, return_index=True, return_inverse=True)
-        known.join(np.arange(n), first[equal])
+        near = None
         if self.space is not None and self.threshold is not None:
-            embeddings, space = whole.embeddings[self.space], self.space
-            groups(
-                embeddings.space,
-                lambda queries, k: whole.search(space, queries, k),
-                embeddings.vectors,
-                self.threshold,
-                among=known,
-                progress=whole.progress,
-            )
-        roots = known.roots()
-        pixels = np.multiply(*(whole.catalog.ready(side).to_numpy().astype(np.int64) for side in ("width", "height")))
-        order = np.lexsort((np.arange(n), -pixels, roots))  # the largest of each group comes first
-        _, start, group, counts = np.unique(roots[order], return_index=True, return_inverse=True, return_counts=True)
-        best, count = np.empty(n, np.int64), np.empty(n, np.int32)
-        best[order], count[order] = order[start][group], counts[group]
+            embeddings, search = whole.embeddings[self.space], partial(whole.search, self.space)
+            near = Near(embeddings.space, embeddings.vectors, search, self.threshold)
+        best = owners(whole.catalog, near, whole.progress)
+        count = np.bincount(best, minlength=n)[best].astype(np.int32)
         names = whole.catalog.ready("item_id").take(pa.array(best, mask=count == 1))
         values = [names.cast(pa.string()), count, best != np.arange(n)]
         return pa.table(values, schema=pa.schema(list(self.columns.items())))

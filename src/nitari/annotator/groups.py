@@ -1,19 +1,20 @@
-"""Groups: rows that are joined by a chain of neighbours within a distance."""
+"""Groups of near-duplicates: rows that lie within a threshold of the row that stands for them."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from nitari.catalog import Catalog
 from nitari.space import Space
 
-log = logging.getLogger(__name__)
-
-_BLOCK = 1024  # rows that are searched for at once
-_FIRST, _MOST = 16, 256  # neighbours asked for, at first and at last
+_QUERIES = 256  # rows searched for together
+_FIRST, _MOST = 16, 512  # neighbours asked for at first, and before all vectors are scanned
+_NUMBERS = 1 << 22  # of a scanned block: 16 MB as float32
 
 
 class Found(Protocol):
@@ -30,37 +31,28 @@ Search = Callable[[np.ndarray, int], Found]
 """((q, width) vectors, k) -> the nearest rows: ``index.search``."""
 
 
-class Groups:
-    """Which rows of n belong together: a union-find whose joins are whole arrays. A group's root is its lowest row.
+class Near(NamedTuple):
+    """Vectors (n, width) of a space, which may be a memory map, their search, and how near a copy is."""
 
-    Roots are hooked to lower ones and paths halved until nothing changes: Shiloach and Vishkin, "An O(log n) parallel
-    connectivity algorithm" (Journal of Algorithms 1982).
-    """
+    space: Space
+    vectors: np.ndarray
+    search: Search
+    threshold: float
 
-    def __init__(self, n: int) -> None:
-        self._parent = np.arange(n)
 
-    def join(self, first: np.ndarray, second: np.ndarray) -> None:
-        """Put row ``first[i]`` and row ``second[i]`` into one group, for every i."""
-        while len(first):
-            first, second = self._roots(first), self._roots(second)
-            apart = first != second
-            first, second = np.minimum(first, second)[apart], np.maximum(first, second)[apart]
-            np.minimum.at(self._parent, second, first)
-
-    def roots(self) -> np.ndarray:
-        """(n,) int64: the lowest row of each row's group."""
-        self._parent = self._roots(np.arange(len(self._parent)))
-        return self._parent.copy()
-
-    def _roots(self, rows: np.ndarray) -> np.ndarray:
-        at = self._parent[rows]
-        while True:
-            up = self._parent[at]
-            if np.array_equal(up, at):
-                self._parent[rows] = at
-                return at
-            at = up
+def owners(
+    catalog: Catalog, near: Near | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
+    """(n_ready,) int64: the row that stands for each, of the same bytes or, with ``near``, a near-duplicate."""
+    same, order = same_bytes(catalog), preference(catalog)
+    _, first = np.unique(same[order], return_index=True)
+    firsts = order[np.sort(first)]  # the best of each picture, best first
+    stands = np.empty(same.max(initial=-1) + 1, np.int64)
+    stands[same[firsts]] = firsts
+    owner = stands[same]
+    if near is not None:
+        owner = groups(near.space, near.search, near.vectors, near.threshold, firsts, progress)[owner]
+    return owner
 
 
 def groups(
@@ -68,37 +60,72 @@ def groups(
     search: Search,
     vectors: np.ndarray,
     threshold: float,
-    *,
-    among: Groups | None = None,
+    order: np.ndarray | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
-    """(n,) int64: of each row of ``vectors``, (n, width), the lowest row that a chain of neighbours leads to.
+    """(n, width) vectors, which may be a memory map, and the search of their index -> (n,) int64, the row that stands for each row.
 
-    Neighbours are at a distance of ``threshold`` at most, found by ``search``, an index of the same vectors: every pair
-    that it finds is checked exactly. ``among`` holds groups that are known already. A row with more than 256 neighbours
-    that close is joined to the nearest 256. A zero vector, which is what an extractor gives for what it cannot see, is
-    near nothing.
+    A row stands for itself unless an earlier one that does so lies within ``threshold``; it then belongs to the nearest
+    such row. So every member is within ``threshold`` of its representative, however long a chain of neighbours is:
+    transitive groups (union-find) join different pictures through a series of small steps. ``order`` are the rows that
+    take part, the one that should stand for others first; None is all of them, ascending. Only representatives are
+    searched for, and no list of pairs is kept. With an approximate index some members stay alone. A hash of zeros, which
+    is what pictures of one colour get, stands for nothing but itself.
     """
-    known = among or Groups(len(vectors))
-    seen = np.concatenate(
-        [np.asarray(vectors[rows]).any(axis=1) for rows in _blocks(len(vectors))] or [np.empty(0, bool)]
+    rows = np.arange(len(vectors)) if order is None else np.asarray(order, np.int64)
+    owner = np.arange(len(vectors))
+    apart = np.full(len(vectors), np.inf, np.float32)
+    place = np.full(len(vectors), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    for start in range(0, len(rows), _QUERIES):
+        block = rows[start : start + _QUERIES]
+        block = block[owner[block] == block]
+        if space.metric == "hamming":
+            block = block[np.asarray(vectors[block]).any(axis=1)]
+        progress(start, len(rows))
+        if not len(block):
+            continue
+        found = search(np.asarray(vectors[block]), min(_FIRST, len(vectors)))
+        for row, near, distances in zip(block, found.rows, found.distances, strict=True):
+            if owner[row] != row:  # of one before it in this block
+                continue
+            if distances[-1] <= threshold and len(near) < len(vectors):
+                near, distances = _more(space, search, vectors, row, threshold)
+            take = (distances <= threshold) & (place[near] > place[row]) & (distances < apart[near])
+            owner[near[take]], apart[near[take]] = row, distances[take]
+    progress(len(rows), len(rows))
+    return owner
+
+
+def _more(
+    space: Space, search: Search, vectors: np.ndarray, row: int, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """All rows within ``threshold`` of one that has many: (rows, distances)."""
+    query = np.asarray(vectors[row])
+    found = search(query[None], min(_MOST, len(vectors)))
+    near, distances = found.rows[0], found.distances[0]
+    if distances[-1] > threshold or len(near) == len(vectors):
+        return near, distances
+    rows, apart = [], []
+    step = max(1, _NUMBERS // space.width)
+    for start in range(0, len(vectors), step):
+        close = space.precise(query, np.asarray(vectors[start : start + step]))
+        at = np.flatnonzero(close <= threshold)
+        rows.append(at + start)
+        apart.append(close[at])
+    return np.concatenate(rows), np.concatenate(apart)
+
+
+def same_bytes(catalog: Catalog) -> np.ndarray:
+    """(n_ready,) int64, equal for rows whose originals have the same sha256."""
+    codes = catalog.ready("sha256").combine_chunks().dictionary_encode(null_encoding="encode")
+    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    return codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def preference(catalog: Catalog) -> np.ndarray:
+    """(n_ready,) rows: the one with the most pixels first, then the one with the most bytes, then the first."""
+    width, height, size = (
+        pc.fill_null(catalog.ready(name), 0).to_numpy().astype(np.int64) for name in ("width", "height", "size_bytes")
     )
-    for rows in _blocks(len(vectors)):
-        k = _FIRST
-        asked = rows[seen[rows]]
-        while len(asked):
-            queries = space.check(np.asarray(vectors[asked]))
-            found = search(queries, min(k, len(vectors)))
-            near = (found.distances <= threshold) & (found.rows >= 0)
-            again = near[:, -1]
-            near &= seen[found.rows]
-            known.join(np.repeat(asked, near.sum(axis=1)), found.rows[near])
-            asked = asked[again] if k < min(_MOST, len(vectors)) else asked[:0]
-            k *= 4
-        progress(int(rows[-1]) + 1, len(vectors))
-    return known.roots()
-
-
-def _blocks(n: int) -> Iterator[np.ndarray]:
-    for start in range(0, n, _BLOCK):
-        yield np.arange(start, min(start + _BLOCK, n))
+    return np.lexsort((-size, -width * height))

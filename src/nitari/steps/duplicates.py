@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from nitari.annotator.groups import Near, owners, preference, same_bytes
 from nitari.catalog import Catalog
 from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
 from nitari.index import Index
 from nitari.steps import Progress, silent
-from nitari.steps.groups import groups
 from nitari.steps.pictures import Pictures
 
 EXACT, NEAR = "exact", "near"
@@ -35,16 +35,12 @@ def duplicates(
     ready row of the catalog. ``near`` is a space, its index and a threshold; None finds the same bytes only. Kept is the
     picture with the most pixels, then bytes, then the first; with ``sharpest``, the one with the most detail.
     """
-    same = same_bytes(catalog)
-    order = preference(catalog)
-    _, first = np.unique(same[order], return_index=True)
-    firsts = order[np.sort(first)]  # the best of each picture, best first
-    stands = np.empty(same.max(initial=-1) + 1, np.int64)
-    stands[same[firsts]] = firsts
-    owner = stands[same]
+    same, order = same_bytes(catalog), preference(catalog)
+    within = None
     if near is not None:
         embeddings, index, threshold = near
-        owner = groups(embeddings.space, index, embeddings.vectors, threshold, firsts, progress)[owner]
+        within = Near(embeddings.space, embeddings.vectors, index.search, threshold)
+    owner = owners(catalog, within, progress)
     counts = np.bincount(owner, minlength=len(owner))
     members = np.flatnonzero(counts[owner] > 1)
     rank = np.empty(len(order), np.int64)
@@ -55,21 +51,6 @@ def duplicates(
     if sharpest is not None:
         parts = [_by_detail(part, sharpest) if len(np.unique(same[part])) > 1 else part for part in parts]
     return _table(catalog, parts, same, None if near is None else near[0])
-
-
-def same_bytes(catalog: Catalog) -> np.ndarray:
-    """(n_ready,) int64, equal for rows whose originals have the same sha256."""
-    codes = catalog.ready("sha256").combine_chunks().dictionary_encode(null_encoding="encode")
-    codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    return codes.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def preference(catalog: Catalog) -> np.ndarray:
-    """(n_ready,) rows: the one with the most pixels first, then the one with the most bytes, then the first."""
-    width, height, size = (
-        pc.fill_null(catalog.ready(name), 0).to_numpy().astype(np.int64) for name in ("width", "height", "size_bytes")
-    )
-    return np.lexsort((-size, -width * height))
 
 
 def summary(table: pa.Table) -> dict[str, Any]:
