@@ -23,11 +23,13 @@ class Annotator(Protocol):
 
     ``name`` is the folder of its annotations. ``side`` is the longer side, in pixels, below which a picture has too
     little for this annotator: thumbnails of at least this size are read, or originals where none reaches it. ``columns``
-    are the names and types of what it adds, and ``spec`` recreates the annotator with ``create``.
+    are the names and types of what it adds, and ``spec`` recreates the annotator with ``create``. ``shard`` is how many
+    pictures a killed run may lose: seconds of work, or a minute.
     """
 
     name: str
     side: int
+    shard: int
     columns: Mapping[str, pa.DataType]
 
     @property

@@ -30,6 +30,8 @@ class ColoursAnnotator:
 
     side = 64  # colours need no detail
 
+    shard = 256
+
     def __init__(self, name: str = "colours", k: int = 6, background: float | None = 0.7) -> None:
         if k < 2:
             raise ConfigError(f"annotator.k is {k}. Look for 2 colours at least")

@@ -26,7 +26,6 @@ class OcrAnnotator:
     """
 
     shard = 16
-    """Pictures a shard, where the job asks: a few minutes of work and no more are lost by a killed run."""
 
     def __init__(self, name: str = "ocr", side: int = 960, look: int = 480, confidence: float = 0.5) -> None:
         if not 32 <= look <= side:

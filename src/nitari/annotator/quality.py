@@ -29,6 +29,8 @@ class QualityAnnotator:
     ``side`` bounds what can be told: in thumbnails of 96 pixels a large original looks sharp unless it is badly blurred.
     """
 
+    shard = 256
+
     def __init__(self, name: str = "quality", side: int = 96) -> None:
         if side < 8:
             raise ConfigError(f"annotator.side is {side}. Give pixels from 8")

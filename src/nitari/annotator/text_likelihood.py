@@ -28,6 +28,8 @@ class TextLikelihoodAnnotator:
     it finds 93% of the packages, and takes 46% of the loose fruit for writing; woven patterns are lines as well.
     """
 
+    shard = 256
+
     def __init__(self, name: str = "text_likelihood", side: int = 224, threshold: float = 0.3) -> None:
         if side < 32:
             raise ConfigError(f"annotator.side is {side}. Writing cannot be seen below 32 pixels")

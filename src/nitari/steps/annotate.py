@@ -27,8 +27,6 @@ from nitari.steps.survey import checked, survey, sweep
 
 log = logging.getLogger(__name__)
 
-SHARD = 256
-"""Pictures a shard."""
 DONE = "annotated.npy"
 """(n_ready,) bool: which pictures were looked at; the columns of the others are null."""
 _BLOCK = 65536  # rows written at once
@@ -40,7 +38,7 @@ def annotate(
     *,
     where: str | None = None,
     threads: int | None = None,
-    shard: int = SHARD,
+    shard: int | None = None,
     progress: Progress = silent,
 ) -> Artifact:
     """Publish an annotator's columns for the newest catalog, or return them where they already are.
@@ -51,6 +49,7 @@ def annotate(
     CollectionAnnotator, which takes no ``where``, begins again.
     Raises ConfigError where a column of that name is there already.
     """
+    shard = annotator.shard if shard is None else shard
     if shard < 1 or (threads is not None and threads < 1):
         raise ConfigError(f"shard is {shard} and threads {threads}. Both are counts from 1")
     newest = collection.latest("catalog")
