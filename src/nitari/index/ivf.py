@@ -23,9 +23,8 @@ _TRAINING = 256  # vectors a list to learn from, at most
 _PARTS = 64  # of a code at least, where there are as many numbers: each is 4 bits
 _MORE = 10  # results more than asked for, in the number of candidates: few results need more of them each
 _BATCH = 65536
-_LIST = 3  # vectors scanned in the time that one more list takes, and so for each vector of a list
-_PASSED = 0.15
-_AGAIN = 3  # and for each candidate that is compared again
+# In vectors scanned in the same time: a search, each list, each vector of it, each candidate that is compared again.
+_SEARCH, _LIST, _PASSED, _AGAIN = 2000, 30, 0.15, 25
 
 
 class Ivf(Planned):
@@ -109,7 +108,7 @@ class Lists:
             return math.inf
         n, n_lists = self._lists.ntotal, self._inner.nlist
         searched = min(effort, n_lists)
-        return n_lists + _LIST * searched + _PASSED * n * searched / n_lists + _AGAIN * self._compared(fetch)
+        return _SEARCH + n_lists + _LIST * searched + _PASSED * n * searched / n_lists + _AGAIN * self._compared(fetch)
 
     def save(self, path: Path, stem: str) -> list[str]:
         if self._lists is None:
