@@ -49,8 +49,7 @@ def annotate(
     CollectionAnnotator, which takes no ``where``, begins again.
     Raises ConfigError where a column of that name is there already.
     """
-    shard = annotator.shard if shard is None else shard
-    if shard < 1 or (threads is not None and threads < 1):
+    if (shard is not None and shard < 1) or (threads is not None and threads < 1):
         raise ConfigError(f"shard is {shard} and threads {threads}. Both are counts from 1")
     newest = collection.latest("catalog")
     others = {name: made for name, made in collection.annotations(newest).items() if name != annotator.name}
@@ -67,7 +66,8 @@ def annotate(
                     f"where is '{where}', and annotator '{annotator.name}' compares all pictures. Leave it out"
                 )
             return survey(collection, Catalog(catalog.artifact), annotator, progress)
-        return _Task(collection, catalog, annotator, where, threads or os.cpu_count() or 1, shard, progress).run()
+        step = annotator.shard if shard is None else shard
+        return _Task(collection, catalog, annotator, where, threads or os.cpu_count() or 1, step, progress).run()
 
 
 def renew(collection: Collection, name: str, **how: Any) -> Artifact:
