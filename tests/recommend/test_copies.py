@@ -28,7 +28,9 @@ def test_leaders_are_apart_and_everybody_is_near_theirs(places, limit):
     of = leaders(line(*places), np.empty((0, len(places))), limit)
     alone = [i for i in range(len(places)) if of[i] == i]
     assert all(abs(places[i] - places[j]) > limit for i in alone for j in alone if i != j)
-    assert all(of[of[i]] == of[i] and of[i] <= i and abs(places[i] - places[of[i]]) <= limit for i in range(len(places)))
+    assert all(
+        of[of[i]] == of[i] and of[i] <= i and abs(places[i] - places[of[i]]) <= limit for i in range(len(places))
+    )
 
 
 def test_the_distance_is_a_share_of_what_random_pictures_have():

@@ -19,7 +19,10 @@ def test_values_never_rise_and_a_longer_answer_begins_like_a_shorter_one(seed, n
     chosen = maximal_marginal_relevance(scores, similarities, nothing, diversity, n)
     assert sorted(chosen.tolist()) == list(range(n))
     nearest = [similarities[i, chosen[:at]].max(initial=-np.inf) for at, i in enumerate(chosen)]
-    values = [(1 - diversity) * scores[i] - (diversity * near if at else 0) for at, (i, near) in enumerate(zip(chosen, nearest, strict=True))]
+    values = [
+        (1 - diversity) * scores[i] - (diversity * near if at else 0)
+        for at, (i, near) in enumerate(zip(chosen, nearest, strict=True))
+    ]
     assert (np.diff(values[1:]) <= 1e-12).all()
     for k in range(n):
         assert maximal_marginal_relevance(scores, similarities, nothing, diversity, k).tolist() == chosen[:k].tolist()
