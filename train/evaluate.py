@@ -4,6 +4,7 @@
     nitari evaluate collection=shoes labels=category
     nitari evaluate collection=shoes labels=label queries=split=validation gallery=split=train
     nitari evaluate collection=shoes spaces=[encoder,pixels] format=json
+    nitari evaluate collection=shoes labels=category spaces=[encoder] 'settings={mix: {weights: {encoder: 1, hog: .5}}}'
 
 Without labels, distorted copies of pictures that never trained look for their originals. Spaces that are missing or
 stale are extracted first.
@@ -39,6 +40,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     collection = Collection.existing(cfg.root, cfg.collection)
     encoder = collection.find("encoder")
     names = plain(cfg.spaces) or (["encoder"] if encoder else []) + list(BASELINES)
+    named = [space for given in (plain(cfg.settings) or {}).values() for space in given.get("weights", {})]
+    names = list(dict.fromkeys([*names, *named]))
     return measured(cfg, collection, [renewed(collection, name, cfg) for name in names])
 
 
@@ -59,6 +62,7 @@ def measured(
             labels=cfg.labels,
             queries=cfg.queries,
             gallery=cfg.gallery,
+            mixed=plain(cfg.settings),
             settings=settings,
             seed=cfg.seed,
             threads=cfg.workers or os.cpu_count() or 1,

@@ -77,6 +77,14 @@ def test_baselines_are_extracted_when_they_are_missing(root: Path, capfd: pytest
     assert {name: collection.ids("embeddings", name) for name in collection.spaces()} == before
 
 
+def test_a_whole_setting_is_measured_beside_the_spaces(root: Path):
+    setting = "settings={mix: {weights: {colour: 1, pixels: .5}, fuse: rank}}"
+    result = run(evaluate, root, "labels=kind", "spaces=[colour]", setting, *SMALL)
+    assert list(result["spaces"]) == ["colour", "pixels", "mix"]
+    assert set(result["differences"]) == {"pixels", "mix"}
+    assert "mix: colour 1, pixels 0.5; fuse rank" in evaluate.show(result)
+
+
 def test_a_space_that_has_no_extractor_is_refused(root: Path):
     with pytest.raises(ConfigError, match=r"no space 'colours' yet.*colour"):
         run(evaluate, root, "spaces=[colours]", *SMALL)

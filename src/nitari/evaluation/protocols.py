@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from nitari.evaluation.approximation import ann_recall, search_latency
 from nitari.evaluation.copies import Copies, copy_recall, make_copies, per_copy, summarise
 from nitari.evaluation.labels import Labelled, labelled, per_query, rank
 from nitari.evaluation.metrics import CURVE, DEPTH, METRICS, estimate, measure, recall_at
+from nitari.evaluation.mixture import Mixture, mixtures, together
 from nitari.evaluation.paired import differences
 from nitari.evaluation.speed import pictures_per_second
 from nitari.evaluation.subject import Subject, choose, open_subject, same_picture, sample
@@ -66,6 +67,7 @@ def evaluate(
     labels: str | None = None,
     queries: str | None = None,
     gallery: str | None = None,
+    mixed: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Settings = Settings(),
     seed: int = 0,
     threads: int = 1,
@@ -75,13 +77,15 @@ def evaluate(
     """Measure published embeddings of the newest catalog, the first being the one in question, the others beside it.
 
     ``queries`` and ``gallery`` are filters; without them, pictures that never trained ask the whole collection. Copies
-    are always looked for in the whole collection. Without ``labels`` the label metrics are None, as is
+    are always looked for in the whole collection. ``mixed`` are recommendation settings over these spaces, as
+    ``{name: {"weights": {space: number}, "fuse": ..., "diversity": ...}}``, measured beside them. Without ``labels`` the label metrics are None, as is
     ``ann_recall_at_10`` in a space that has no index.
     """
     catalog = Catalog.newest(collection)
     subjects = [open_subject(collection, catalog, artifact) for artifact in spaces]
     if not subjects:
         raise ConfigError("No space is to be evaluated. Name some, for example: spaces=[encoder,pixels]")
+    mixes = mixtures(mixed or {}, subjects, seed)
     pictures = Pictures(collection, catalog)
     groups = same_picture(catalog)
     asked = choose(collection, catalog, queries, "queries", subjects)
@@ -105,14 +109,27 @@ def evaluate(
     tables = _Tables()
     measured = {}
     for subject in subjects:
+        relevant = None if task is None else task.relevant(rank(subject, task, seed))
+        hits = None if copies is None else copy_recall(subject, copies, groups)
         measured[subject.name] = {
-            **_labels(catalog, subject, task, settings, seed, tables),
-            **_copies(catalog, subject, copies, groups, settings, seed, tables),
+            **_labels(catalog, subject.name, task, relevant, settings, seed, tables),
+            **_copies(catalog, subject.name, copies, hits, settings, seed, tables),
             **_index(subject, copies, copied if len(copied) else asked[:500], settings, seed),
             "pictures_per_second": pictures_per_second(pictures, subject.extractor, timed, seed=seed)
             if len(timed)
             else None,
             "bytes_per_picture": subject.space.width * np.dtype(subject.space.dtype).itemsize,
+        }
+    for mix in mixes:
+        relevant = None if task is None else task.relevant(_ranked(mix, task))
+        hits = None if copies is None else mix.copy_hits(copies, groups)
+        measured[mix.name] = {
+            **_labels(catalog, mix.name, task, relevant, settings, seed, tables),
+            **_copies(catalog, mix.name, copies, hits, settings, seed, tables),
+            "ann_recall_at_10": None,
+            "search_latency_ms": None,
+            "pictures_per_second": together([measured[s.name]["pictures_per_second"] for s in mix.subjects]),
+            "bytes_per_picture": mix.bytes_per_picture,
         }
     shown = sheets.shown(task, copies, tables.queries, tables.copies, asked, among, groups)
     shared = sheets.overlaps(subjects, shown, seed)
@@ -123,7 +140,10 @@ def evaluate(
         "spaces": measured,
         "differences": differences(tables.queries, tables.copies, seed=seed, resamples=settings.resamples),
         "overlap_at_10": {name: float(values.mean()) for name, values in shared[1].items()},
-        "protocol": _protocol(catalog, task, copies, labels, queries, gallery, settings, seed),
+        "protocol": {
+            **_protocol(catalog, task, copies, labels, queries, gallery, settings, seed),
+            "settings": {name: dict(given) for name, given in (mixed or {}).items()},
+        },
     }
     with collection.lock("evaluate"):
         for left in (collection.path / "work").glob("evaluate-*"):  # by a killed run
@@ -164,14 +184,24 @@ def results(artifact: Artifact) -> dict[str, Any]:
     return found
 
 
+def _ranked(mix: Mixture, task: Labelled) -> np.ndarray:
+    asked = {s.name: np.asarray(s.vectors[task.queries]) for s in mix.subjects}
+    return mix.rank(asked, task.gallery, DEPTH, exclude=task.exclude)
+
+
 def _labels(
-    catalog: Catalog, subject: Subject, task: Labelled | None, settings: Settings, seed: int, tables: _Tables
+    catalog: Catalog,
+    name: str,
+    task: Labelled | None,
+    relevant: np.ndarray | None,
+    settings: Settings,
+    seed: int,
+    tables: _Tables,
 ) -> dict[str, Any]:
-    if task is None:
+    if task is None or relevant is None:
         return dict.fromkeys((*METRICS, "recall_curve"))
-    relevant = task.relevant(rank(subject, task, seed))
     values = measure(relevant, task.total)
-    tables.queries.append(per_query(catalog, task, values, subject.name))
+    tables.queries.append(per_query(catalog, task, values, name))
     curve = {f"recall_at_{k}": recall_at(relevant, task.total, k) for k in CURVE}
     found = estimate(values | curve, seed=seed, resamples=settings.resamples)
     return {**{name: found[name] for name in METRICS}, "recall_curve": {str(k): found[f"recall_at_{k}"] for k in CURVE}}
@@ -179,18 +209,17 @@ def _labels(
 
 def _copies(
     catalog: Catalog,
-    subject: Subject,
+    name: str,
     copies: Copies | None,
-    groups: np.ndarray,
+    hits: np.ndarray | None,
     settings: Settings,
     seed: int,
     tables: _Tables,
 ) -> dict[str, Any]:
-    if copies is None:
+    if copies is None or hits is None:
         return dict.fromkeys(("copy_recall_at_1", "copy_recall_at_5", "copy_recall_at_10"))
-    table = copy_recall(subject, copies, groups)
-    tables.copies.append(per_copy(catalog, copies, table, subject.name))
-    return summarise(table, copies.distortions, seed, settings.resamples)
+    tables.copies.append(per_copy(catalog, copies, hits, name))
+    return summarise(hits, copies.distortions, seed, settings.resamples)
 
 
 def _index(subject: Subject, copies: Copies | None, rows: np.ndarray, settings: Settings, seed: int) -> dict[str, Any]:

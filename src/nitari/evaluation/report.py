@@ -109,8 +109,15 @@ def notes(results: Mapping[str, Any]) -> list[str]:
             for metric in ("copy_recall_at_1", "precision_at_10")
             if metric in apart
         ]
-        shared = f"; {100 * results['overlap_at_10'][other]:.0f}% of the 10 nearest shared"
+        overlap = results["overlap_at_10"].get(other)
+        shared = "" if overlap is None else f"; {100 * overlap:.0f}% of the 10 nearest shared"
         lines += [f"{first} against {other}, on the same queries: {'; '.join(said)}{shared}."] if said else []
+    for name, given in protocol["settings"].items():
+        weights = ", ".join(f"{space} {weight:g}" for space, weight in given["weights"].items())
+        how = [f"{key} {value}" for key, value in given.items() if key != "weights"]
+        lines.append(
+            f"{name}: {'; '.join([weights, *how])}; calibrated similarities of every candidate, without an index."
+        )
     if any(measured["ann_recall_at_10"] for measured in results["spaces"].values()):
         lines.append("ANN R@10: the index against exact search in the same space; it says nothing of relevance.")
     return lines
