@@ -33,7 +33,7 @@ class CoherenceExtractor:
         bins: Sequence[int] = (4, 7, 7),
         least: float = 0.01,
         distance: HistogramDistance = "hellinger",
-        order: int = 2,
+        order: int = 1,
         postprocess: Mapping[str, Any] | None = None,
     ) -> None:
         if not 8 <= size <= 256:

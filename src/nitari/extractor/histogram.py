@@ -29,8 +29,8 @@ class HistogramExtractor:
         name: str = "histogram",
         colours: ColourSpace = "lab",
         bins: Sequence[int] = (5, 13, 13),
-        distance: HistogramDistance = "hellinger",
-        order: int = 2,
+        distance: HistogramDistance = "chi2",
+        order: int = 1,
         postprocess: Mapping[str, Any] | None = None,
     ) -> None:
         self.lattice = Lattice(colours, bins)

@@ -23,7 +23,7 @@ class FeatureMap:
     additive kernels via explicit feature maps" (PAMI 2012). A histogram stays at distance 0 from itself.
     """
 
-    def __init__(self, distance: HistogramDistance, order: int = 2) -> None:
+    def __init__(self, distance: HistogramDistance, order: int = 1) -> None:
         if distance not in get_args(HistogramDistance):
             raise ConfigError(
                 f"extractor.distance is '{distance}'. Choose one of: {', '.join(get_args(HistogramDistance))}"
