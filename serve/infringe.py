@@ -4,8 +4,8 @@
     nitari infringe collection=shoes queries=FOLDER out=found turned=true
     nitari infringe collection=shoes queries='crawl-{000..099}.tar' distance=pdq:40 format=json
 
-Verdicts: exact (the same bytes), copy (within a distance that under 1% of other pictures reach, or agreeing in geometry),
-likely (worth a look), no. Every file is accounted for: one that cannot be read is listed with its reason. With out=FOLDER
+Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had), likely (worth a look: near, or
+alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
 the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on.
 
 Settings:

@@ -113,12 +113,12 @@ def test_geometry_decides_where_no_space_is_sure(ask, originals, monkeypatch, tm
     picture = Image.open(originals / "picture-0002.png")
     picture.crop((picture.width // 3, picture.height // 4, picture.width, picture.height)).save(tmp_path / "part.png")
     words = [f"queries={tmp_path / 'part.png'}", "checks=12", "k=12", "spaces=pdq"]
-    for enough, verdict in ((0, "copy"), (10**6, "no")):
+    for enough, verdict in ((0, "likely"), (10**6, "no")):
         monkeypatch.setattr(matching, "ENOUGH", enough)
         ask(*words, f"out={tmp_path / verdict}")
         best = told(tmp_path / verdict)["part.png"]
         assert best["verdict"] == verdict
-        assert (best["evidence"] == "geometry") == (verdict == "copy")
+        assert (best["evidence"] == "geometry") == (verdict == "likely")
         assert best["inliers"] != ""
 
 

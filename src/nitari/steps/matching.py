@@ -18,7 +18,7 @@ from nitari.images.dihedral import dihedral
 from nitari.images.geometry import ENOUGH, verify
 from nitari.images.trim import trim
 from nitari.index import Index
-from nitari.recommend.verdict import COPY, EXACT, VERDICTS, Threshold, closeness, judge
+from nitari.recommend.verdict import COPY, EXACT, LIKELY, VERDICTS, Threshold, closeness, judge
 from nitari.space import Space
 from nitari.steps.pictures import Pictures
 
@@ -199,7 +199,7 @@ class Matcher:
                 match = verify(query, self.pictures.read([one.row], SIDE)[0])
                 one.inliers = match.inliers
                 if match.inliers >= ENOUGH:
-                    one.verdict, one.evidence = COPY, "geometry"
+                    one.verdict, one.evidence = LIKELY, "geometry"  # pictures of one scene agree as well
                     one.view = "mirrored" if match.mirrored else ""
         except PictureError:
             return
