@@ -4,8 +4,8 @@
     .venv/bin/python -m benchmarks.fusion quality sets=clothing,grocery root=.bench
     .venv/bin/python -m benchmarks.fusion latency items=100000
 
-Quality: the collections that benchmarks.quality keeps in .bench/, with the spaces `full` (learned), `hog` (shape) and
-`colour`; queries and galleries are its own. Distances are exact and every candidate counts. "chosen by labels" takes the
+Quality: the collections that benchmarks.quality keeps in .bench/, with the spaces `full` (learned), `hog` (shape),
+`colour` and `histogram` (colour); queries and galleries are its own. Distances are exact and every candidate counts. "chosen by labels" takes the
 best weights of a grid on one half of the queries and is measured on the other, both ways round; "chosen by copies" takes
 those that find most distorted copies. Latency: vectors of picture patches as three spaces, HNSW, one query at a time, beside
 bare searches of the same indexes. Times are of the thread's processor, so that a busy machine counts less.
@@ -46,14 +46,14 @@ from nitari.steps.pictures import Pictures
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-NAMES = ("full", "hog", "colour")
+NAMES = ("full", "hog", "colour", "histogram")
 SETS = {
     "clothing": ("label", "split=validation", "split=train", "precision_at_10"),
     "grocery": ("label", "split=val", "split=train", "precision_at_10"),
     "emoji": ("label", "vendor=noto", "vendor=twemoji", "precision_at_1"),
 }
-GRID = [w for w in itertools.product((0, 0.25, 0.5, 1), repeat=3) if max(w) == 1]
-FIXED = ((1, 1, 1), (1, 0.5, 0.5), (1, 1, 0), (1, 0, 1))
+GRID = [w for w in itertools.product((0, 0.25, 0.5, 1), repeat=len(NAMES)) if max(w) == 1]
+FIXED = ((1, 1, 1, 1), (1, 0.5, 0, 0.5), (1, 1, 0, 0), (1, 0, 0, 1))
 COPIED = 100  # pictures
 QUERIES = 1000
 DEFAULTS = {"sets": "clothing,grocery,emoji", "root": str(ROOT / ".bench"), "items": "100000"}
@@ -173,7 +173,7 @@ def latency(n: int) -> dict[str, Any]:
     recommender = Recommender.open(collection)
     weights = {"encoder": 1.0, "hog": 0.5, "colour": 0.3}
     sources = [source for name in weights if isinstance(source := recommender.source(name), SpaceSource)]
-    vectors = [np.asarray(source.embeddings.vectors) for source in sources]
+    vectors = [np.asarray(source.all) for source in sources]
     ids = recommender.catalog.item_ids[:n].astype(str)
     asked = np.random.default_rng(1).choice(n, QUERIES, replace=False)
 
