@@ -127,7 +127,7 @@ def rii(
     spent = time.process_time()
     codec = nanopq.PQ(M=DIM // 2, Ks=256, verbose=False).fit(vectors[:: max(1, len(vectors) // 10_000)], iter=10)
     index = Rii(codec)
-    index.add_configure(vectors=vectors)
+    index.add_configure(vecs=vectors)
     spent = time.process_time() - spent
     space = Space("patches", "cosine", DIM)
 

@@ -14,7 +14,7 @@ from nitari.space import Space
 
 _NATIVE = {"cosine": "angular", "l2": "euclidean"}
 _BATCH = 65536
-_NODE = 3  # vectors scanned in the time that one more of search_k takes
+_NODE = 5  # vectors scanned in the time that one more of search_k takes
 
 
 class Annoy(Planned):
