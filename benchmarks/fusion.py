@@ -258,7 +258,7 @@ def report(results: dict[str, Any]) -> str:
         lines += [
             f"## {name}: {found['queries']:,} queries",
             "",
-            f"Weights are {":".join(NAMES)}. Differences are from the best single space, {found['best']}, with paired 95% intervals.",
+            f"Weights are {':'.join(NAMES)}. Differences are from the best single space, {found['best']}, with paired 95% intervals.",
             "",
             f"| what | {metric} | against {found['best']} | mAP@100 | against {found['best']} | copies found |",
             "|---|---|---|---|---|---|",

@@ -135,7 +135,8 @@ def test_recommends_by_item_name_and_picture(folder: Path, place: Path, nitari: 
     assert item["item_id"] not in [result["item_id"] for result in page["results"]]
     scores = [result["score"] for result in page["results"]]
     assert scores == sorted(scores, reverse=True)
-    assert set(page["results"][0]) == {"item_id", "score", "similarity", "attributes"}
+    result = page["results"][0]
+    assert set(result) == {"item_id", "score", "similarity", "distance", "rank", "copies", "attributes"}
     with Image.open(place / "sheet.jpg") as sheet:
         assert sheet.size[0] > 300
 

@@ -49,7 +49,7 @@ def exact(request, vectors_of, columns):
 @pytest.fixture(scope="module")
 def graph(vectors_of, columns):
     vectors = vectors_of(CODED[0])
-    index = Hnsw(CODED[0], M=12, ef_construction=80, ef_search=150)
+    index = Hnsw(CODED[0], M=16, ef_construction=200, ef_search=200, threads=1)
     index.build(vectors, columns.select(["shelf"]))
     return index, vectors
 

@@ -58,7 +58,7 @@ def build(
     of the same parts.
     """
     asked = {
-        "index": index,
+        "index": {name: value for name, value in index.items() if name != "threads"},  # they change the time it takes
         "indexes": indexes,
         "facets": facets,
         "exact_below": exact_below,
