@@ -6,7 +6,8 @@
 
 Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had), likely (worth a look: near, or
 alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
-the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on.
+the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on. Originals are
+those of the release, without what was removed; what was appended since is compared after the next build.
 
 Settings:
 
@@ -142,6 +143,9 @@ def show(found: Mapping[str, Any]) -> str:
 
 
 def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> Any:
+    import numpy as np
+
+    from nitari.changes import Changes
     from nitari.embeddings import Embeddings
     from nitari.index import open_index
     from nitari.recommend.verdict import threshold, thresholds
@@ -161,6 +165,9 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     for name, limit in limits.items():
         index = open_index(collection.parent(release, f"index:{name}", name), chosen[name])
         spaces[name] = Searched(chosen[name], index, encoder.extractor(name), limit)
+    catalog = encoder.pictures.catalog
+    removed = np.array(sorted(Changes(collection).removed()), "S16")
+    hidden = np.flatnonzero(np.isin(catalog.item_ids[: catalog.n_ready], removed))
     return Matcher(
         encoder.pictures,
         spaces,
@@ -168,6 +175,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
         turned=values["turned"],
         trimmed=values["trimmed"],
         checks=_checks(values["checks"]),
+        where=catalog.select(None, hidden.tolist()),
     )
 
 

@@ -1,4 +1,4 @@
-"""Deletes what is kept of removed items: thumbnails, vectors, older versions and releases that hold them.
+"""Deletes what is kept of removed items: thumbnails, vectors, and older versions, releases and evaluations that hold or show them.
 
     nitari remove collection=shoes items=ITEM_ID
     nitari purge collection=shoes

@@ -113,8 +113,11 @@ def main(words: Sequence[str]) -> int:
     recommender = Recommender(collection, release, lambda space, pictures: encoder()(space, pictures))
     like: list[str | bytes] = []
     if values["text"]:
-        if values["like"] or values["history"]:
-            raise ConfigError("text was given with like or history. Search by words or by pictures, one at a time")
+        others = [name for name in (*_PASSED, "like", "unlike", "spaces", "weights") if values[name] != SETTINGS[name]]
+        if beside := [name for name in others if name not in ("where", "k", "after")]:
+            raise ConfigError(
+                f"text was given with {', '.join(beside)}. Searching by words takes where, k and after alone"
+            )
         page = recommender.find(values["text"], where=values["where"], k=values["k"], after=values["after"])
     else:
         like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []

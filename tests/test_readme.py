@@ -50,7 +50,13 @@ def test_every_command_runs(
             continue
         job, *words = shlex.split(line)[1:]
         item = Catalog(collection.latest("catalog")).records([0])[0]["item_id"] if collection.find("catalog") else ""
-        put = {"PATH": str(tmp_path / "pictures"), "ITEM_ID": item, "PICTURE_FILE": str(paths[3]), "LABEL": "kind"}
+        put = {
+            "PATH": str(tmp_path / "pictures"),
+            "ITEM_ID": item,
+            "PICTURE_FILE": str(paths[3]),
+            "LABEL": "kind",
+            "WORD": "picture",
+        }
         words = [re.sub("|".join(put), lambda match, put=put: put[match[0]], word) for word in words]
         assert main([job, *words, *SMALL.get(job, [])]) == 0, line
         assert capfd.readouterr().out.strip(), line

@@ -182,6 +182,10 @@ class Catalog:
             row = int(self._order[at])
         else:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
+            newer = [
+                row for row in rows if row >= self.n_stored or str(self.column("item_id")[int(row)]) not in self._newer
+            ]
+            rows = np.array(newer, np.int64) if self._newer else rows
             if not len(rows):
                 raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
             if len(rows) > 1:

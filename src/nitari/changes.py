@@ -18,6 +18,7 @@ from nitari.collection import Collection
 from nitari.errors import DamagedArtifactError, QueryError
 
 SPACES = "spaces.json"
+_LONGEST = 16
 
 
 class Stamp(NamedTuple):
@@ -104,8 +105,10 @@ class Changes:
             known = self.removed()
             chosen = [item for item in dict.fromkeys(items) if (item in known) != removed]
             for item in chosen:
-                if not item or "\n" in item:
-                    raise QueryError(f"'{item}' is no item id")
+                if not item.isascii() or not 0 < len(item) <= _LONGEST:
+                    raise QueryError(
+                        f"'{item}' is no item id. Give ids of at most {_LONGEST} letters and digits, as results have"
+                    )
             if not chosen:
                 return 0
             when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,14 @@ class Collection:
             file.write(str(os.getpid()))
             file.flush()
             yield
+
+    def idle(self, but: Iterable[str] = ()) -> None:
+        """Raise ArtifactError, as ``lock`` does, where a job other than ``but`` is at work here."""
+        for file in self.path.glob(".*.lock"):
+            job = file.name[1:-5]
+            if job not in but:
+                with self.lock(job):
+                    pass
 
     @property
     def current(self) -> str | None:

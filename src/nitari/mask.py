@@ -133,8 +133,10 @@ def _test(node: filters.Eq | filters.In | filters.Range | filters.IsNull, kind: 
         wanted = _literal(node.value, kind, node, text)
         return lambda values: pc.equal(values, wanted)
     if isinstance(node, filters.In):
-        several = pa.array([_literal(value, kind, node, text).as_py() for value in node.values], kind)
-        return lambda values: pc.is_in(values, value_set=several, skip_nulls=True)
+        literals = [_literal(value, kind, node, text) for value in node.values]
+        wider = next((one.type for one in literals if one.type != kind), kind)  # integers asked for by a decimal
+        several = pa.array([one.as_py() for one in literals], wider)
+        return lambda values: pc.is_in(values.cast(wider), value_set=several, skip_nulls=True)
     bounds = []
     if node.low is not None:
         bounds.append((pc.greater_equal if node.include_low else pc.greater, _literal(node.low, kind, node, text)))

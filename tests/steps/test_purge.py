@@ -8,6 +8,7 @@ from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.errors import ArtifactError
 from nitari.extractor.pixels import PixelsExtractor
 from nitari.recommend.recommender import Recommender
 from nitari.source.folder import FolderSource
@@ -79,3 +80,46 @@ def test_purging_again_does_nothing(shoes: Collection):
     listing = FolderSource(str(shoes.path.parent / "pictures")).listing()
     ingest(shoes, listing, source_name="main", workers=1)
     assert gone.encode() not in Catalog(shoes.latest("catalog")).item_ids[:13]
+
+
+def test_a_picture_that_an_ingest_left_in_an_old_shard_goes_too(shoes: Collection):
+    gone = Catalog(shoes.latest("catalog")).item_ids[3].decode()
+    picture = Thumbnails(shoes.latest("thumbnails")).read_bytes([3], 96)[0]
+    Changes(shoes).remove([gone])
+    listing = FolderSource(str(shoes.path.parent / "pictures")).listing()
+    ingest(shoes, listing, source_name="main", workers=1)
+    with pytest.raises(ArtifactError, match="older catalog and would be lost"):
+        purge(shoes)
+    extract(shoes, PixelsExtractor(), postprocess=POST, threads=1)
+    build(shoes, {"_target_": "nitari.index.exact.Exact"})
+    assert held(shoes, picture)
+    purge(shoes)
+    assert not held(shoes, picture)
+
+
+def test_a_purge_that_was_killed_goes_on(shoes: Collection, monkeypatch: pytest.MonkeyPatch):
+    gone = Catalog(shoes.latest("catalog")).item_ids[3].decode()
+    picture = Thumbnails(shoes.latest("thumbnails")).read_bytes([3], 96)[0]
+    Changes(shoes).remove([gone])
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("_aligned", "build", "_delete_old"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"nitari.steps.purge.{step}", killed)
+            with pytest.raises(KeyboardInterrupt):
+                purge(shoes)
+    purge(shoes)
+    assert not held(shoes, picture)
+    assert len(Recommender.open(shoes).recommend("picture-0000.jpg", k=50, collapse=False).results) == 12
+
+
+def test_spaces_that_were_extracted_since_do_not_join_what_is_served(shoes: Collection):
+    gone = Catalog(shoes.latest("catalog")).item_ids[3].decode()
+    extract(shoes, PixelsExtractor(name="other"), postprocess=POST, threads=1)
+    Changes(shoes).remove([gone])
+    purge(shoes)
+    recommender = Recommender.open(shoes)
+    assert recommender.spaces == ["pixels"]
+    assert len(recommender.recommend("picture-0000.jpg", k=50, collapse=False).results) == 12

@@ -64,5 +64,5 @@ def restore(collection: Collection, embeddings: Artifact) -> Finished:
     for kind in spec.keys() & set(FITTED):
         del spec[kind]
         spec["path"] = collection.parent(embeddings, kind).path
-    fitted = PostProcess.load(embeddings.file(POSTPROCESS)) if info["postprocess"] else None
+    fitted = PostProcess.load(embeddings.file(POSTPROCESS, full=True)) if info["postprocess"] else None
     return Finished(create(spec), fitted, Embeddings(embeddings).space.dtype)

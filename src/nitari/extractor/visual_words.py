@@ -85,8 +85,8 @@ class VisualWordsExtractor:
         self.postprocess = postprocess
         self.training = Training(**made)
         self.side = max(self.training.sides)
-        self.reduce = PostProcess.load(self.artifact.file(DESCRIPTORS))
-        self.words = load_words(self.artifact.file(WORDS))
+        self.reduce = PostProcess.load(self.artifact.file(DESCRIPTORS, full=True))
+        self.words = load_words(self.artifact.file(WORDS, full=True))
         self.space = Space(name, "cosine", self.words.size, "float32")
 
     @property

@@ -24,7 +24,7 @@ from nitari.index.scan import rank
 from nitari.space import Space, hamming
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 _SCAN_ROWS = 20_000  # so many codes are scanned in half a millisecond
 _SCAN_SHARE = 1 / 32  # of all codes: candidates beyond it cost more than a scan
@@ -68,7 +68,7 @@ class MultiHash:
         self.tables = tables
         self._adopt(np.empty((0, space.width), np.uint8), Exact(space), None)
 
-    def build(self, vectors: np.ndarray, attributes: pd.DataFrame | None = None) -> None:
+    def build(self, vectors: np.ndarray, attributes: pa.Table | None = None) -> None:
         """(n, dim / 8) uint8, which may be a memory map. About 1 s a table for 3 million codes."""
         n = len(vectors)
         if n > MAX_ROWS:

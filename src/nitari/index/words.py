@@ -23,7 +23,7 @@ from nitari.index.scan import rank
 from nitari.space import Space
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 _SCAN_ROWS = 20_000  # so many signatures are scanned about as fast
 _LISTED = 30_000  # rows that are read for a query: rare words first, common ones not at all
@@ -59,7 +59,7 @@ class Words:
         self.candidates = candidates
         self._adopt(np.empty((0, space.width), np.int8), Exact(space), None)
 
-    def build(self, vectors: np.ndarray, attributes: pd.DataFrame | None = None) -> None:
+    def build(self, vectors: np.ndarray, attributes: pa.Table | None = None) -> None:
         """(n, dim) int8, which may be a memory map."""
         n = len(vectors)
         if n > MAX_ROWS:

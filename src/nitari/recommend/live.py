@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ class Addition(NamedTuple):
     collection: Collection
     catalog: Catalog
     rows: np.ndarray
+    embeddings: Mapping[str, Embeddings]
     first: int = 0
 
 
@@ -51,8 +53,7 @@ class Live:
 
     def added(self, space: str) -> np.ndarray:
         """(m, width) vectors of the added rows."""
-        parts = [Embeddings(one.collection.latest("embeddings", space)).vectors[one.rows] for one in self.additions]
-        return np.concatenate(parts)
+        return np.concatenate([one.embeddings[space].vectors[one.rows] for one in self.additions])
 
     def thumbnail(self, row: int, side: int) -> bytes:
         """The JPEG that is kept of a row: the smallest of at least ``side`` pixels, or the largest there is."""
@@ -99,7 +100,7 @@ class Joined:
 def _additions(changes: Changes, stored: Catalog, keys: dict[str, str]) -> list[Addition]:
     """Those that can be searched in every space, each with the rows that nothing newer stands for."""
     seen: set[bytes] = set()
-    settled = set(stored.item_ids[: stored.n_ready])
+    settled = set(stored.item_ids.tolist())
     found = []
     for addition_id in reversed(changes.ids()):  # the newest row of an item counts
         small = changes.addition(addition_id)
@@ -117,10 +118,19 @@ def _additions(changes: Changes, stored: Catalog, keys: dict[str, str]) -> list[
         rows = [i for i, item in enumerate(ids) if item not in seen and not (older and item in settled)]
         seen.update(ids)
         if rows:
-            found.append(Addition(small, catalog, np.array(rows, np.int64)))
+            embeddings = {name: _embeddings(small, name, catalog) for name in keys}
+            found.append(Addition(small, catalog, np.array(rows, np.int64), embeddings))
     found.reverse()
     first = stored.n_ready + np.cumsum([0, *(len(one.rows) for one in found)])
     return [one._replace(first=int(at)) for one, at in zip(found, first, strict=False)]
+
+
+def _embeddings(small: Collection, name: str, catalog: Catalog) -> Embeddings:
+    artifact = small.latest("embeddings", name)
+    artifact.expect_parent("catalog", catalog.artifact)
+    found = Embeddings(artifact)
+    found.vectors  # noqa: B018  # mapped now: what is open stays, whatever is purged meanwhile
+    return found
 
 
 def _read(pictures: Thumbnails, row: int, side: int) -> bytes:

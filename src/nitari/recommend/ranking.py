@@ -16,9 +16,10 @@ from nitari.recommend.scoring import ranks, reciprocal, weighted
 from nitari.recommend.source import Seeds, Source, SpaceSource
 
 DEPTH = 128
-"""Candidates that each of several sources proposes to begin with; of them all, a quarter of ``DEPTH`` is given out."""
+"""Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
 _ALONE = 64  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
+_TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
 _CHUNK = 32  # given out together
 _LOOK = 128  # ranked ones among which a chunk's copies are looked for, and diverse results chosen
 _SHOWN = 256  # results before a chunk that it is compared with
@@ -51,7 +52,7 @@ class Ranking:
     """``order`` (n_ready,) is the order of the item ids, ties are broken by it. ``copy_space`` and ``limit`` say what a
     copy is; None: nothing is.
 
-    Candidates come in layers: each source proposes ``DEPTH`` rows, all are scored in all sources, and the best quarter
+    Candidates come in layers: each source proposes ``DEPTH`` rows, all are scored in all sources, and the best half
     is given out; then four times as many are proposed, and so on until they are all there are. So the first results
     are the best of what a source has in its first ``DEPTH``, no result comes twice, none is left out, and scores fall
     within a layer.
@@ -76,7 +77,7 @@ class Ranking:
         while True:
             whole = depth * _DEEPER >= matches
             pool = self._pool(depth, whole, done)
-            quota = len(pool.rows) if whole else depth if len(self.sources) == 1 else depth // _DEEPER
+            quota = len(pool.rows) if whole else depth if len(self.sources) == 1 else depth // _TRUSTED
             given = np.zeros(len(pool.rows), bool)
             while not given.all() and (whole or given.sum() + len(done) < quota):
                 yield from self._chunk(pool, given)

@@ -35,7 +35,7 @@ _FEW = 256  # hidden rows that are passed over among the results; more of them m
 
 
 class Recommender:
-    """Serves one release. Thread-safe: spaces and indexes are verified and opened by the first query that needs them.
+    """Serves one release. Thread-safe: indexes of spaces are verified and opened by the first query that needs them.
 
     ``sources`` are what ``weights`` may name: the release's spaces, ``text`` where it has an index of words, and what was
     given to ``add``. What was added to the collection, or removed from it, up to now is taken into account; ``fresh``
@@ -59,7 +59,9 @@ class Recommender:
         self.catalog = self._live.catalog
         self._added: dict[str, Source] = {}
         if "text" in release.manifest.parents:
-            self.add(TextSource(TextIndex.open(collection.parent(release, "text"))))
+            words = collection.parent(release, "text")
+            words.expect_parent("catalog", self._live.catalog.artifact)
+            self.add(TextSource(TextIndex.open(words)))
         self._indexes: dict[str, Index] = {}
         self._open: dict[str, SpaceSource] = {}
         self._lock = threading.Lock()

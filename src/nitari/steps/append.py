@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nitari.artifact import new_id
+from nitari.artifact import Artifact, new_id
 from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.errors import ConfigError
 from nitari.extractor.stored import restore
 from nitari.images.decode import Limits
 from nitari.steps import Progress, silent
@@ -56,7 +57,9 @@ def append(
         catalog = Catalog.pinned(collection, pinned)
         removed = pc.is_in(listing.column("item_id"), value_set=pa.array(sorted(changes.removed()), pa.string()))
         listing = listing.filter(pc.invert(removed))
-        fresh = listing.filter(pc.invert(_known(listing, catalog, changes)))
+        opened = {name: _embeddings(collection, pinned, name) for name in pinned.manifest.info["spaces"]}
+        keys = {name: embeddings.key for name, embeddings in opened.items()}
+        fresh = _typed(listing.filter(pc.invert(_known(listing, catalog, changes, keys))), catalog)
         counts = {"removed": pc.sum(removed).as_py() or 0, "known": listing.num_rows - fresh.num_rows}
         if not fresh.num_rows:
             return Appended(None, {}, [], **counts)
@@ -81,19 +84,37 @@ def append(
         if not found.n_ready:
             collection.discard(work)
             return Appended(None, made.manifest.counts, refused, **counts)
-        spaces = {}
-        for name in pinned.manifest.info["spaces"]:
-            embeddings = Embeddings(collection.parent(pinned, f"embeddings:{name}", name))
+        for embeddings in opened.values():
             extract(small, restore(collection, embeddings.artifact), threads=workers)
-            spaces[name] = embeddings.key
-        addition = changes.admit(small.path, new_id(), spaces)
+        addition = changes.admit(small.path, new_id(), keys)
         collection.discard(work)
         return Appended(addition.name, made.manifest.counts, refused, **counts)
 
 
-def _known(listing: pa.Table, catalog: Catalog, changes: Changes) -> pa.Array:
-    """Which listed items are there already, as they are listed."""
-    tables = [catalog] + [Catalog(changes.addition(one).latest("catalog")) for one in changes.ids()]
+def _embeddings(collection: Collection, release: Artifact, name: str) -> Embeddings:
+    return Embeddings(collection.parent(release, f"embeddings:{name}", name))
+
+
+def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:
+    """Columns as the catalog has them. ConfigError where a value is of another kind."""
+    for name in listing.column_names:
+        if name in catalog.attributes:
+            kind = catalog.schema.field(name).type
+            try:
+                column = listing.column(name).cast(kind)
+            except pa.ArrowException as error:
+                raise ConfigError(
+                    f"Column '{name}' holds {kind} in the catalog, and {listing.column(name).type} here: {error}. "
+                    "Mend the values, or ingest them and build, so that the column becomes wider"
+                ) from None
+            listing = listing.set_column(listing.column_names.index(name), name, column)
+    return listing
+
+
+def _known(listing: pa.Table, catalog: Catalog, changes: Changes, keys: dict[str, str]) -> pa.Array:
+    """Which listed items are there already, as they are listed, in every space of the release."""
+    served = [one for one in changes.ids() if changes.spaces(one).items() >= keys.items()]
+    tables = [catalog] + [Catalog(changes.addition(one).latest("catalog")) for one in served]
     there = pa.array([False] * listing.num_rows)
     for known in tables:
         at = pc.index_in(listing.column("item_id"), value_set=known.ready("item_id"))

@@ -81,12 +81,13 @@ def build(
         rule = {"space": None, "distance": None} | dict(collapse or {})
         _check_rule(rule, list(embeddings))
         chosen = choose(embeddings, index, indexes or {}, exact_below)
-        columns = facet_columns(Catalog.newest(collection), facets or ())
+        whole = Catalog(catalog, collection.annotations(catalog))
+        columns = facet_columns(whole, facets or ())
         settings = {"target": target, "k": k, "seed": seed, "facets": columns.column_names}
         parents = {"catalog": catalog, "thumbnails": collection.parent(catalog, "thumbnails")}
-        parents |= _annotations(collection, catalog)
+        parents |= _annotations(collection, whole)
         if text is not None:
-            parents["text"] = index_text(collection, Catalog.newest(collection), text)
+            parents["text"] = index_text(collection, whole, text)
         for done, (space, vectors) in enumerate(embeddings.items()):
             progress(done, len(embeddings))
             parents[f"embeddings:{space}"] = vectors.artifact
@@ -144,15 +145,15 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
     return fresh
 
 
-def _annotations(collection: Collection, catalog: Artifact) -> dict[str, Artifact]:
+def _annotations(collection: Collection, catalog: Catalog) -> dict[str, Artifact]:
     """Each annotator's newest annotation of ``catalog``, by its role; annotators that have none are warned of."""
-    found = collection.annotations(catalog)
+    found = catalog.annotations
     for name in collection.spaces("annotation"):
         if name not in found:
             log.warning(
                 "Annotator '%s' has not seen the newest catalog %s. Its columns are left out of this release. "
                 "Run: nitari annotate collection=%s annotator=%s",
-                *(name, catalog.id, collection.name, name),
+                *(name, catalog.artifact.id, collection.name, name),
             )
     return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
 

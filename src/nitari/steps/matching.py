@@ -14,6 +14,7 @@ from nitari.catalog import Catalog
 from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
 from nitari.extractor.stored import Finished
+from nitari.filters import Selection
 from nitari.images.dihedral import dihedral
 from nitari.images.geometry import ENOUGH, verify
 from nitari.images.trim import trim
@@ -67,6 +68,7 @@ class Matcher:
         turned: bool = False,
         trimmed: bool = True,
         checks: int = 0,
+        where: Selection | None = None,
     ) -> None:
         self.pictures = pictures
         self.spaces = spaces
@@ -74,6 +76,7 @@ class Matcher:
         self.turned = turned
         self.trimmed = trimmed
         self.checks = checks
+        self.where = where
         self._limits = {name: space.limit for name, space in spaces.items()}
 
     @property
@@ -98,15 +101,17 @@ class Matcher:
         rows = [int(row) for row in rows]
         views, owner = self._views(foreign, rows)
         near: list[dict[int, int]] = [{} for _ in rows]
+        n = self.pictures.catalog.n_ready
+        admitted = np.ones(n, bool) if self.where is None else self.where.mask(n)
         for place, row in enumerate(rows):
-            near[place] = {int(original): 0 for original in same.get(row, ())}
+            near[place] = {int(original): 0 for original in same.get(row, ()) if admitted[original]}
         vectors = {}
         for name, space in self.spaces.items():
             base = space.extractor.extract(foreign.read(rows, space.extractor.side))
             more = [self.pictures.thumbnail_of(view, space.extractor.side) for _, view in views]
             queries = np.concatenate([base, space.extractor.extract(more)]) if more else base
             vectors[name] = space.embeddings.space.check(queries)
-            found = space.index.search(vectors[name], self.k)
+            found = space.index.search(vectors[name], self.k, where=self.where)
             for place, originals in zip([*range(len(rows)), *owner], found.rows, strict=True):
                 for rank, original in enumerate(originals[originals >= 0]):
                     near[place][int(original)] = min(rank, near[place].get(int(original), rank))

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nitari import catalog as catalogs
-from nitari.artifact import Artifact, link_or_copy, open_artifact, publish
+from nitari.artifact import Artifact, link_or_copy, new_id, open_artifact, publish
 from nitari.catalog import COLUMNS, FILE, GONE, Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
@@ -24,6 +24,7 @@ from nitari.errors import ArtifactError
 from nitari.steps import Progress, silent
 from nitari.steps.annotate import DONE
 from nitari.steps.build import build
+from nitari.steps.extract import same_pictures
 from nitari.steps.shards import parts
 from nitari.thumbnails import INDEX_SCHEMA, ShardWriter, Thumbnails, index_file
 
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 _BLOCK = 65_536
 _DRAWN = (".jpg", ".jpeg", ".png", ".webp")
-_MADE = ("release", "index", "text", "evaluation", "annotation", "embeddings", "catalog", "thumbnails")
+_MADE = ("release", "index", "text", "evaluation", "annotation", "embeddings", "thumbnails", "catalog")
 
 
 class Purged(NamedTuple):
@@ -44,33 +45,82 @@ class Purged(NamedTuple):
 
 def purge(collection: Collection, *, threads: int | None = None, progress: Progress = silent) -> Purged:
     """Make catalog, thumbnails, spaces and annotations once more without the removed items, build what is served of them,
-    and delete every older version, with unfinished work and caches. Originals belong to their source, and stay.
+    and delete every older version, with unfinished work, caches, and evaluations, whose sheets show them. Originals belong to their source, and stay.
 
-    Encoders stay: they hold no picture. Killed, the same call goes on. A purged removal cannot be taken back.
+    Encoders stay: they hold no picture. Killed, the same call goes on. A purged removal cannot be taken back. Raises
+    ArtifactError where a job is at work, and where a space or annotation was made from an older catalog than the newest:
+    it would be lost.
     """
     changes = Changes(collection)
     removed = np.array(sorted(changes.removed()), "S16")
-    holding = [one for one in collection.ids("catalog") if len(_kept_of(collection.open("catalog", one), removed))]
-    items = {item for one in holding for item in _kept_of(collection.open("catalog", one), removed)}
-    with collection.lock("ingest"):
-        for addition in changes.ids():
-            small = changes.addition(addition)
-            found = _kept_of(small.latest("catalog"), removed)
-            items |= set(found)
-            if len(found) == small.latest("catalog").manifest.counts["ready"]:
-                shutil.rmtree(small.path)
-            elif len(found):
-                _rewrite(small, removed)
-                _delete_old(small)
-        if not holding:
-            return Purged(len(items), 0, collection.current)
+    with collection.lock("append", wait=True), collection.lock("ingest"):
+        collection.idle(but=("append", "ingest"))
         served = collection.release() if collection.current else None
-        if holding[-1] == collection.ids("catalog")[-1]:
-            _rewrite(collection, removed)
+        if served is not None and "asked" not in served.manifest.info:
+            raise ArtifactError(
+                f"Release '{served.id}' does not say how it was built. Run first: nitari build collection={collection.name}"
+            )
+        items = {item for one in _held(collection, removed) for item in one}
+        for addition in changes.ids():
+            items |= _purge_addition(changes, addition, removed)
+        newest = Catalog(collection.latest("catalog"))
+        thumbnails = collection.parent(newest.artifact, "thumbnails")
+        if not items and not any(_holds(thumbnails.path / name, removed) for name in _shards(thumbnails)):
+            return Purged(0, 0, collection.current)
+        _alignable(collection, newest)
+        _rewrite(collection, removed)
     if served is not None:
-        build(collection, **served.manifest.info["asked"], threads=threads, progress=progress)
+        asked = served.manifest.info["asked"] | {"spaces": served.manifest.info["spaces"]}  # those that additions have
+        build(collection, **asked, threads=threads, progress=progress)
     with collection.lock("ingest"):
         return Purged(len(items), _delete_old(collection), collection.current)
+
+
+def _held(collection: Collection, removed: np.ndarray) -> list[list[bytes]]:
+    """Of each catalog, the removed items that are ready in it."""
+    return [_kept_of(collection.open("catalog", one), removed) for one in collection.ids("catalog")]
+
+
+def _purge_addition(changes: Changes, addition: str, removed: np.ndarray) -> set[bytes]:
+    small = changes.addition(addition)
+    found = _kept_of(small.latest("catalog"), removed)
+    if len(found) == small.latest("catalog").manifest.counts["ready"]:
+        _drop(changes.collection, small.path)
+    elif found:
+        spaces = changes.spaces(addition)
+        aside = Collection(changes.collection.work("purge", {"addition": addition}), "addition")
+        shutil.rmtree(aside.path, ignore_errors=True)
+        shutil.copytree(small.path, aside.path)
+        _rewrite(aside, removed)
+        _delete_old(aside)
+        changes.admit(aside.path, addition[:-6] + new_id()[-6:], spaces)  # as old as it was, and seen to be another
+        _drop(changes.collection, small.path)
+    return set(found)
+
+
+def _shards(thumbnails: Artifact) -> list[str]:
+    return [name for name in thumbnails.manifest.files if name.endswith(".tar")]
+
+
+def _alignable(collection: Collection, newest: Catalog) -> None:
+    """Raise ArtifactError unless every space and annotation has a row of each picture that will be kept."""
+    for kind in ("embeddings", "annotation"):
+        for name in collection.spaces(kind):
+            if (_rows(collection, collection.latest(kind, name), newest) < 0).any():
+                job = (
+                    f"extract collection={collection.name} extractor" if kind == "embeddings" else "annotate annotator"
+                )
+                raise ArtifactError(
+                    f"'{kind}/{name}' was made from an older catalog and would be lost. Renew it with: nitari {job}={name}, "
+                    f"or remove '{collection.folder(kind, name)}'"
+                )
+
+
+def _rows(collection: Collection, artifact: Artifact, newest: Catalog) -> np.ndarray:
+    """(n_ready,) of each picture of the newest catalog, its row in what ``artifact`` was made from; -1 without one."""
+    if artifact.manifest.parents["catalog"]["digest"] == newest.artifact.manifest.digest:
+        return np.arange(newest.n_ready)
+    return same_pictures(newest, Catalog(collection.parent(artifact, "catalog")))
 
 
 def _kept_of(catalog: Artifact, removed: np.ndarray) -> list[bytes]:
@@ -81,10 +131,24 @@ def _kept_of(catalog: Artifact, removed: np.ndarray) -> list[bytes]:
 
 
 def _rewrite(collection: Collection, removed: np.ndarray) -> None:
-    """Publish the newest catalog without the removed items, and everything row-aligned with it."""
+    """Publish the newest catalog without the removed items, where it has any, and everything row-aligned with it."""
     old = Catalog(collection.latest("catalog"))
-    keep = np.flatnonzero(~np.isin(old.item_ids[: old.n_ready], removed))
     work = collection.work("purge", {"catalog": old.artifact.manifest.digest})
+    new = old
+    thumbnails = collection.parent(old.artifact, "thumbnails")
+    if any(_holds(thumbnails.path / name, removed) for name in _shards(thumbnails)):
+        new = Catalog(_catalog(collection, old, removed, work))
+    for kind in ("embeddings", "annotation"):
+        for name in collection.spaces(kind):
+            artifact = collection.latest(kind, name)
+            if artifact.manifest.parents["catalog"]["digest"] != new.artifact.manifest.digest:
+                keep = _rows(collection, artifact, new)
+                _aligned(collection, artifact, name, new.artifact, keep, _emptied(work / kind / name))
+    collection.discard(work)
+
+
+def _catalog(collection: Collection, old: Catalog, removed: np.ndarray, work: Path) -> Artifact:
+    keep = np.flatnonzero(~np.isin(old.item_ids[: old.n_ready], removed))
     thumbnails = _thumbnails(collection, old, keep, removed, _emptied(work / "thumbnails"))
     table = pq.read_table(old.artifact.file(FILE))
     gone = pa.array(np.isin(old.item_ids, removed))
@@ -94,7 +158,7 @@ def _rewrite(collection: Collection, removed: np.ndarray) -> None:
     out = _emptied(work / "catalog")
     pq.write_table(table, out / FILE)
     manifest = old.artifact.manifest
-    new = publish(
+    return publish(
         out,
         collection.folder("catalog"),
         "catalog",
@@ -103,12 +167,6 @@ def _rewrite(collection: Collection, removed: np.ndarray) -> None:
         config=manifest.config,
         info=manifest.info,
     )
-    for kind in ("embeddings", "annotation"):
-        for name in collection.spaces(kind):
-            artifact = collection.latest(kind, name)
-            if artifact.manifest.parents["catalog"]["digest"] == manifest.digest:
-                _aligned(collection, artifact, name, new, keep, _emptied(work / kind / name))
-    collection.discard(work)
 
 
 def _thumbnails(collection: Collection, old: Catalog, keep: np.ndarray, removed: np.ndarray, out: Path) -> Artifact:
@@ -192,11 +250,20 @@ def _delete_old(collection: Collection) -> int:
             for artifact_id in sorted(path.name for path in folder.iterdir() if path.is_dir()):
                 if (kind, artifact_id) in keep or _made_from(folder / artifact_id, kind, catalog):
                     continue
-                shutil.rmtree(folder / artifact_id)
+                _drop(collection, folder / artifact_id)
                 count += 1
-    for scratch in ("cache", "work"):
-        shutil.rmtree(collection.path / scratch, ignore_errors=True)
+    for scratch in (collection.path / "cache", *(collection.path / "work").glob("*")):
+        if not scratch.name.startswith("evaluate-"):  # one may be under way: evaluating takes no lock
+            shutil.rmtree(scratch, ignore_errors=True)
     return count
+
+
+def _drop(collection: Collection, path: Path) -> None:
+    """Out of sight by one rename, so that nothing half-deleted is ever opened."""
+    aside = collection.work("purge", {"drop": str(path)})
+    shutil.rmtree(aside)
+    path.rename(aside)
+    shutil.rmtree(aside)
 
 
 def _folders(collection: Collection, kind: str) -> Iterable[Path]:
