@@ -27,6 +27,7 @@ Settings:
     diversity     0 to 1: score given up for results unlike each other (0)
     collapse      near-copies are one result (true)
     echo          show what was asked with, too (false)
+    columns       columns of the table (all that any result has)
     format        table | json (table)
     sheet         a .jpg, .png or .webp file to draw the query and its results into
     release       id of a release (the current one)
@@ -78,6 +79,7 @@ SETTINGS: dict[str, Any] = {
     "diversity": 0.0,
     "collapse": True,
     "echo": False,
+    "columns": [],
     "format": "table",
     "sheet": None,
     "release": None,
@@ -128,19 +130,22 @@ def main(words: Sequence[str]) -> int:
         seen = [item for item, _ in known(recommender.catalog, values["history"])][:_SEEN]
         what = values["like"] or values["text"] or "what was seen"
         _draw(sheet, encoder().pictures, recommender, what, [*like, *seen], page)
-    print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page))
+    print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page, values["columns"]))
     return 0
 
 
-def table(page: Page) -> str:
+def table(page: Page, columns: Sequence[str] = ()) -> str:
     """Results for people: score, similarity by space where there are several, id, how many near-copies each stands for
-    where any does, and the attributes that any has.
+    where any does, and the ``columns``, or the attributes that any has. ConfigError on an unknown column.
     """
     if not page.results:
         return "No item matches."
     first = page.results[0]
     spaces = list(first.similarity) if len(first.similarity) > 1 else []
     names = [n for n in first.attributes if any(result.attributes[n] not in (None, "") for result in page.results)]
+    if unknown := [name for name in columns if name not in first.attributes]:
+        raise ConfigError(f"columns names '{unknown[0]}'. Results have: {', '.join(first.attributes)}")
+    names = list(columns) or names
     copies = ["copies"] if any(result.copies for result in page.results) else []
     rows = [["score", *spaces, "item_id", *copies, *names]]
     for result in page.results:

@@ -64,11 +64,17 @@ def run(cfg: DictConfig, words: Sequence[Sequence[str]]) -> dict[str, Any]:
     _can_be_swept(cfg, recipes, by)
     different = _different(words)
     encoders, spaces = [], []
-    for number, (recipe, settings) in enumerate(zip(recipes, different, strict=True), start=1):
-        print(f"sweep: {number} of {len(recipes)}: {settings}", file=sys.stderr)
-        encoders.append(_encoder(collection, recipe))
-        spaces.append(compare.embeddings(collection, encoders[-1], recipe))
-    found = evaluate.measured(cfg, collection, spaces, "sweep")
+    before = collection.find("encoder")
+    try:
+        for number, (recipe, settings) in enumerate(zip(recipes, different, strict=True), start=1):
+            print(f"sweep: {number} of {len(recipes)}: {settings}", file=sys.stderr)
+            encoders.append(_encoder(collection, recipe))
+            spaces.append(compare.embeddings(collection, encoders[-1], recipe))
+        found = evaluate.measured(cfg, collection, spaces, "sweep")
+    except BaseException:
+        if before is not None:  # what was being compared is not yet what is wanted
+            promote(collection, before)
+        raise
     names = [artifact.manifest.info["space"]["name"] for artifact in spaces]
     rows = [
         {

@@ -135,6 +135,8 @@ def test_the_table_names_what_it_shows(ask):
     assert lines[0].split() == ["score", "pixels", "colour", "item_id", "file_name", "kind", "price"]
     assert len(lines) == 4
     assert ask("like=shoes/picture-0003.jpg", "where=kind=none").strip() == "No item matches."
+    chosen = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels", "columns=price")
+    assert chosen.splitlines()[0].split() == ["score", "item_id", "price"]
 
 
 def test_the_sheet_is_a_picture(ask, pictures, tmp_path):
@@ -162,6 +164,8 @@ def test_the_sheet_is_a_picture(ask, pictures, tmp_path):
         (["like=shoes/picture-0003.jpg", "k=0"], QueryError, "k is 0"),
         (["like=shoes/picture-0003.jpg", "fuse=both"], QueryError, "fuse is 'both'"),
         (["like=shoes/picture-0003.jpg", "after=x"], QueryError, "is no cursor"),
+        (["like=shoes/picture-0003.jpg", "columns=size"], ConfigError, "columns names 'size'"),
+        (["text=red", "like=x"], ConfigError, "text was given with like"),
         (["history=gone"], QueryError, "history of items that are there"),
     ],
 )

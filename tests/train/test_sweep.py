@@ -129,3 +129,19 @@ def test_what_cannot_be_compared_is_said(a: str, b: str, said: str, root: Path, 
     with pytest.raises(SystemExit):
         main(["compare", "collection=shoes", f"root={root}", f"a={a}", f"b={b}", "tracking=null"])
     assert said in capfd.readouterr().err
+
+
+def test_a_sweep_that_is_interrupted_leaves_the_newest_encoder_as_it_was(
+    root: Path, swept: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    collection = Collection(root, "shoes")
+    before = collection.latest("encoder")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nitari.train.evaluate.measured", interrupted)
+    main(["sweep", "collection=shoes", f"root={root}", "model.dim=6,8", *SMALL])
+    newest = collection.latest("encoder")
+    assert len(collection.ids("encoder")) > len(swept)
+    assert newest.manifest.info["recipe"] == before.manifest.info["recipe"]
