@@ -91,7 +91,8 @@ def test_closing_the_iterator_ends_the_workers(tasks: str) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_workers_end_with_their_parent(tasks: str, tmp_path: Path, how: signal.Signals) -> None:
     script = textwrap.dedent("""
-        import sys
+        import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         from nitari.executor import Shard, run
         for result in run("shard_tasks:work", [Shard({"n": 1}), Shard({"n": 1, "hang": [0]})], workers=1):
             print(result.value["pid"], flush=True)

@@ -126,7 +126,7 @@ def test_real_categories_are_found(make_vectors):
     """A selection of what is far from the query starves an over-fetching graph; half of all at random narrows it."""
     space = Space("form", "cosine", 24)
     vectors = make_vectors(space, 40_000, 1)
-    index, oracle = Hnsw(space, M=8, ef_construction=40, ef_search=60), Exact(space)
+    index, oracle = Hnsw(space, M=8, ef_construction=80, ef_search=100, threads=1), Exact(space)
     index.build(vectors)
     oracle.build(vectors)
     distances = space.distances(vectors[:1], vectors)[0]

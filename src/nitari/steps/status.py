@@ -36,7 +36,7 @@ def status(collection: Collection) -> dict[str, Any]:
             "metric": space["metric"],
             "dim": space["dim"],
             "dtype": space["dtype"],
-            "index": None if index is None else {**_described(index), "kind": index.manifest.info["index"]},
+            "index": None if index is None else {**_described(index), "kind": index.manifest.info.get("index")},
         }
     annotations = {name: collection.latest("annotation", name) for name in collection.spaces("annotation")}
     release = collection.release() if collection.current else None
