@@ -202,6 +202,11 @@ class Recommender:
         """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError when unknown."""
         return self._live.thumbnail(self.catalog.row(item), side)
 
+    @property
+    def thumbnail_sizes(self) -> list[int]:
+        """Longer sides, in pixels, that are kept of every item."""
+        return self._live.thumbnail_sizes
+
     def source(self, name: str) -> Source:
         """The source of that name, opened and verified."""
         return self._added.get(name) or self._space(name)
