@@ -96,11 +96,16 @@ def test_work_that_was_given_up_goes(collection: Collection):
     old, new = collection.work("extract", {"a": 1}), collection.work("extract", {"a": 2})
     left = collection.work("drop", {"drop": "x"})
     long_ago = time.time() - 8 * 86400
-    (old / "part").write_bytes(b"12345")
-    for path in (old / "part", old):
+    cached = collection.path / "cache" / "pictures-a.npy"
+    cached.parent.mkdir()
+    for path in (old / "part", cached):
+        path.write_bytes(b"12345")
+    for path in (old / "part", old, cached):
         os.utime(path, (long_ago, long_ago))
     freed = gc(collection)
+    assert [entry["bytes"] for entry in freed.freed if entry["kind"] == "cache"] == [5]
     assert [Path(entry["path"]).name for entry in freed.freed if entry["kind"] == "work"] == [left.name, old.name]
+    assert not cached.exists()
     assert new.exists()
     assert not old.exists()
     gc(collection, idle=0)
@@ -163,6 +168,17 @@ def test_an_addition_stays_as_long_as_a_kept_release_shows_it(shop: Collection):
     assert [entry["kind"] for entry in freed.freed].count("addition") == 1
     assert Changes(shop).ids() == []
     assert shown(shop) == 13
+
+
+def test_additions_are_verified_with_the_release_they_are_served_with(shop: Collection):
+    assert verify(shop, full=True).problems == []
+    addition = Changes(shop).addition(Changes(shop).ids()[0])
+    (addition.latest("embeddings", "pixels").path / "vectors.npy").write_bytes(b"x")
+    (problem,) = verify(shop).problems
+    assert "'vectors.npy' has 1 bytes" in problem
+    assert problem.endswith(f"Remove '{addition.path}', and append its pictures again")
+    (addition.latest("catalog").path / "manifest.json").unlink()
+    assert "There is no catalog" in verify(shop).problems[0]
 
 
 def test_an_addition_that_no_catalog_holds_stays(shop: Collection, tmp_path: Path):
