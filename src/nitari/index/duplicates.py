@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.engine import Engine, Vectors
+from nitari.index.engine import Engine, Proposing, Vectors
 
 _BLOCK = 65536
 
@@ -86,6 +86,12 @@ class Distinct:
         Of what is equal, the first ``most`` are given; None: all.
         """
         return [self._expanded(one, most) for one in self.engine.candidates(queries, fetch, effort)]
+
+    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+        """(m,) int64: candidates of one query (1, width) as the engine finds them with less care; empty where it cannot."""
+        if not isinstance(self.engine, Proposing):
+            return np.empty(0, np.int64)
+        return self._expanded(self.engine.propose(query[0], fetch), fetch)[:fetch]
 
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)

@@ -93,6 +93,10 @@ class Graph:
                 return [self._graph.knnQuery(queries[0], k=fetch)[0]]
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=fetch, num_threads=self.threads)]
 
+    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+        with self._gate.at(fetch):
+            return np.asarray(self._graph.knnQuery(query, k=fetch)[0])
+
     def cost(self, fetch: int, effort: int) -> float:
         return float(_STEP * max(effort, 2 * fetch))
 

@@ -63,6 +63,13 @@ class Search(Protocol):
     def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult: ...
 
 
+@runtime_checkable
+class Proposing(Protocol):
+    """An index that can do with less care."""
+
+    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray: ...
+
+
 class SpaceSource:
     """Vectors with their index."""
 
@@ -71,7 +78,7 @@ class SpaceSource:
     ) -> None:
         self.name = space.name
         self.space = space
-        self.all = vectors
+        self.all = np.asarray(vectors) if isinstance(vectors, np.ndarray) else vectors  # a memory map is slower to ask
         self.index = index
         self.calibration = calibration
         self._encode = encode
@@ -93,8 +100,16 @@ class SpaceSource:
         rows = self.index.search(query, k, where=where).rows[0]
         return rows[rows >= 0]
 
+    def propose(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
+        """As ``candidates``, in any order and found with less care, for who measures them anyway, beside others."""
+        if not isinstance(self.index, Proposing):
+            return self.candidates(query, k, where)
+        return self.index.propose(query, k, where=where)
+
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        parts = [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]
+        if len(rows) <= _BLOCK:
+            return self.space.precise(query, self.all[rows])
+        parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
         return np.concatenate([self.space.precise(query, self.all[part]) for part in parts])
 
     def similarity(self, measured: np.ndarray) -> np.ndarray:
