@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from nitari import filters
 from nitari.artifact import Artifact
+from nitari.cells import ID, Cells, id_bytes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Filter, Selection
@@ -21,9 +22,6 @@ from nitari.joined import Joined
 from nitari.mask import Masks
 
 FILE = "catalog.parquet"
-ID_BYTES = 16
-ID = np.dtype(f"S{ID_BYTES}")
-"""Item ids as numpy has them: at most so many ASCII letters and digits."""
 COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
 ANNOTATION = "annotation:"
 """What an annotation's role begins with where another artifact pins it; the annotator's name follows."""
@@ -73,7 +71,6 @@ REASONS = {
     "crashed": "the worker process that decoded it died",
 }
 # Reasons that may not hold the next time; ingest tries these again.
-_FEW = 64  # values that are read one by one
 PASSING = ("missing", "unreadable_file", "memory", "timeout", "crashed")
 
 
@@ -100,6 +97,7 @@ class Catalog:
                     )
             self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._cells: dict[str, Cells] = {}
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
         self._own: Catalog | None = None  # this one without ``added``
         self.added = SCHEMA.empty_table()
@@ -114,7 +112,9 @@ class Catalog:
         own = self if self._own is None else self._own
         wider = Catalog.__new__(Catalog)
         shared = ("artifact", "annotations", "n_stored", "_file", "_annotated", "_reading")
-        wider.__dict__.update({name: getattr(own, name) for name in shared}, _own=own, _columns={}, added=added)
+        wider.__dict__.update(
+            {name: getattr(own, name) for name in shared}, _own=own, _columns={}, _cells={}, added=added
+        )
         wider.n_ready, wider.n_items = own.n_ready + added.num_rows, own.n_items + added.num_rows
         wider._masks = Masks(own.schema.names, lambda name: wider.ready(name)[own.n_ready :], own._masks)
         return wider
@@ -143,12 +143,12 @@ class Catalog:
         found = {name: made.manifest for name, made in self.annotations.items()}
         return {name: made.digest for name, made in found.items() if named & set(made.info["columns"])}
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         own: pa.Schema = self._file.schema_arrow
         return pa.schema([*own, *(file.schema_arrow.field(name) for name, file in self._annotated.items())])
 
-    @property
+    @cached_property
     def attributes(self) -> list[str]:
         """Columns that the user or an annotator added."""
         return [name for name in self.schema.names if name not in SCHEMA.names]
@@ -185,15 +185,19 @@ class Catalog:
         """Rows as dictionaries, in the order asked for."""
         names = list(names if names is not None else self.schema.names)
         at = [int(row) for row in rows]
-        columns = [_values(self.column(name), at) for name in names]
+        for name in names:
+            if name not in self._cells:  # two threads may both make it
+                self._cells[name] = Cells(self.column(name))
+        columns = [self._cells[name].read(at) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def row(self, item: str) -> int:
         """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
         stored = self if self._own is None else self._own
         row = self._newer.get(item, -1)
-        if row < 0 and item.isascii() and 0 < len(item) <= ID_BYTES:
-            row = self._shifted(int(stored.find(np.array([item.encode()], ID))[0]))
+        if row < 0 and item.isascii() and 0 < len(item) <= ID.itemsize:
+            row = int(stored.find(np.array([item.encode()], ID))[0])
+            row += self.added.num_rows if row >= self.n_stored else 0
         if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
             newer = [
@@ -213,10 +217,6 @@ class Catalog:
             )
         return row
 
-    def _shifted(self, row: int) -> int:
-        """A row of the artifact as one of all."""
-        return row + self.added.num_rows if row >= self.n_stored else row
-
     def find(self, ids: np.ndarray) -> np.ndarray:
         """(m,) ``ID`` -> (m,) int64 rows of the artifact; -1: it has none. Costs m binary searches."""
         if self._own is not None:
@@ -228,13 +228,10 @@ class Catalog:
 
     def ids(self, rows: Iterable[int]) -> list[str]:
         """The item ids of rows."""
-        if self._own is None:
-            return [self.item_ids[row].decode() for row in rows]
-        stored, added, n = self._own.item_ids, self.added_ids, self.n_stored
-        late = self.added.num_rows
+        stored = self.item_ids if self._own is None else self._own.item_ids
+        added, n, late = self.added_ids, self.n_stored, self.added.num_rows
         return [
-            (stored[row] if row < n else added[row - n] if row < n + late else stored[row - late]).decode()
-            for row in rows
+            (added[row - n] if n <= row < n + late else stored[row if row < n else row - late]).decode() for row in rows
         ]
 
     @cached_property
@@ -245,7 +242,7 @@ class Catalog:
     @cached_property
     def added_ids(self) -> np.ndarray:
         """(m,) ``ID`` of the added rows."""
-        return _bytes(self.added.column("item_id"))
+        return id_bytes(self.added.column("item_id"))
 
     @cached_property
     def _order(self) -> np.ndarray:
@@ -271,7 +268,7 @@ class Catalog:
     def item_ids(self) -> np.ndarray:
         """(n_items,) ASCII bytes."""
         if self._own is None:
-            return _bytes(self.column("item_id"))
+            return id_bytes(self.column("item_id"))
         own = self._own.item_ids
         return np.concatenate([own[: self.n_stored], self.added_ids, own[self.n_stored :]])
 
@@ -289,26 +286,6 @@ class Catalog:
     def mask(self, node: Filter, text: str | None = None) -> np.ndarray:
         """(n_ready,) bool: which ready rows a filter admits. ``text`` is shown in errors."""
         return self._masks.mask(node, filters.to_text(node) if text is None else text)
-
-
-def _values(column: pa.ChunkedArray, rows: list[int]) -> list[Any]:
-    """Some values of a column: few of many chunks are read one by one, which ``take`` would take long to find."""
-    if column.num_chunks == 1 or len(rows) > _FEW:
-        return list(column.take(pa.array(rows, pa.int64())).to_pylist())
-    return [column[row].as_py() for row in rows]
-
-
-def _bytes(ids: pa.ChunkedArray) -> np.ndarray:
-    """(n,) ``ID``, which is read straight from where Arrow keeps it when all are of full length."""
-    lengths = pc.min_max(pc.binary_length(ids)).as_py() if len(ids) else {"min": 0}
-    if ids.null_count or not pa.types.is_string(ids.type) or set(lengths.values()) != {ID_BYTES}:
-        return np.asarray(ids.to_numpy().astype(ID))
-    parts = []
-    for chunk in ids.chunks:
-        if len(chunk):
-            offsets = np.frombuffer(chunk.buffers()[1], np.int32)
-            parts.append(np.frombuffer(chunk.buffers()[2], ID, len(chunk), int(offsets[chunk.offset])))
-    return np.concatenate(parts)
 
 
 def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:

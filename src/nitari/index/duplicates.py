@@ -70,6 +70,7 @@ class Distinct:
     def __init__(self, engine: Engine, count: int) -> None:
         self.engine = engine
         self.ranked = engine.ranked
+        self._proposing = engine if isinstance(engine, Proposing) else None
         self._groups: Groups | None = None
         self._count = count
 
@@ -89,9 +90,9 @@ class Distinct:
 
     def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
         """(m,) int64: candidates of one query (1, width) as the engine finds them with less care; empty where it cannot."""
-        if not isinstance(self.engine, Proposing):
+        if self._proposing is None:
             return np.empty(0, np.int64)
-        return self._expanded(self.engine.propose(query[0], fetch), fetch)[:fetch]
+        return self._expanded(self._proposing.propose(query[0], fetch), fetch)[:fetch]
 
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)

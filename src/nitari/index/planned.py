@@ -95,7 +95,8 @@ class Planned:
         Exactly min(k, rows that ``where`` admits), as a search.
         """
         engine = self._whole.engine
-        if where is None and engine is not None and 0 < k <= len(self._whole):
+        n = len(self._whole)
+        if where is None and engine is not None and 0 < k <= n and engine.cost(k // 2, 0) < n:
             found = engine.propose(self.space.check(query), k)
             if len(found) == k:
                 return found

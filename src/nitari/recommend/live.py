@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nitari.artifact import Artifact
-from nitari.catalog import FILE, ID, Catalog
+from nitari.catalog import FILE, Catalog
+from nitari.cells import ID
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings

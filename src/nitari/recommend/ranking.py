@@ -17,11 +17,12 @@ from nitari.recommend.question import Question
 from nitari.recommend.scoring import ranks, reciprocal, weighted
 from nitari.recommend.source import Seeds, Source, SpaceSource
 
-DEPTH = 128
+DEPTH = 192
 """Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
 _ALONE = 64  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
+_FLOODED = (7, 28, 112)  # times as many from a source that has hardly anything but copies of what was asked with
 _CHUNK = 32  # given out together
 _LOOK = 128  # ranked ones among which a chunk's copies are looked for, and diverse results chosen
 _SHOWN = 256  # results before a chunk that it is compared with
@@ -90,16 +91,19 @@ class Ranking:
             proposed = {name: self._proposed(name, depth) for name in self.sources}
             rows = union(list(proposed.values()))
         rows = rows[~among(rows, self.question.hidden)]
-        weights, ids = self.question.weights, self.order[rows]
-        measured = {name: source.measure(self._queries[name], rows) for name, source in self.sources.items()}
+        rows = rows[np.argsort(self.order[rows], kind="stable")]  # so that equal ones stay in the order of their ids
+        others, measured = self._others(rows)
+        rows, weights = rows[others], self.question.weights
+        for name, source in self.sources.items():
+            if name not in measured:
+                measured[name] = source.measure(self._queries[name], rows)
         similarity = {name: source.similarity(measured[name]) for name, source in self.sources.items()}
-        rank = {name: ranks(values, ids) for name, values in similarity.items()}
+        rank = {name: ranks(values) for name, values in similarity.items()}
         scores = weighted(similarity, weights) if self.question.fuse == "score" else reciprocal(rank, weights)
         kept, scores = self._against_unlikes(rows, scores)
-        kept &= ~self._own(rows, measured)
         if len(done):
             kept &= ~among(rows, done)
-        best = np.lexsort((ids, -scores))
+        best = np.argsort(-scores, kind="stable")
         best = best[kept[best]]
         rows = rows[best]
         return Pool(
@@ -116,22 +120,32 @@ class Ranking:
         """Candidates of one source; where nearly all are copies of what was asked with, it is asked for more."""
         source, query = self.sources[name], self._queries[name]
         propose = source.propose if isinstance(source, SpaceSource) and len(self.sources) > 1 else source.candidates
-        more = len(self.question.hidden)
-        rows = propose(query, min(depth + more, self.n), self.selection)
-        if self.copy_space is source and len(self._asked) and len(rows) >= depth:
-            fresh = len(rows) - np.count_nonzero(self._own(rows, {}))
-            if fresh < depth // _DEEPER:
-                rows = propose(query, min(depth * _DEEPER + more, self.n), self.selection)
+        k = min(depth + len(self.question.hidden), self.n)
+        rows = propose(query, k, self.selection)
+        if source is not self.copy_space or not len(self._asked):
+            return rows
+        others, _ = self._others(rows)
+        for deeper in _FLOODED:
+            if len(rows) < k or np.count_nonzero(others) >= depth // _DEEPER:
+                break
+            k = min(deeper * depth, self.n)
+            rows = self.copy_space.propose(query, k, self.selection)
+            others, _ = self._others(rows)
+        rows = rows[others]  # not measured elsewhere
+        if k > depth + len(self.question.hidden):
+            rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: _DEEPER * depth]]
         return rows
 
-    def _own(self, rows: np.ndarray, measured: Mapping[str, np.ndarray]) -> np.ndarray:
-        """(n,) bool: copies of the items that were asked with."""
+    def _others(self, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(n,) bool: which are no copies of the items that were asked with; what was measured of those on the way."""
         if self.copy_space is None or not len(self._asked):
-            return np.zeros(len(rows), bool)
+            return np.ones(len(rows), bool), {}
         name = self.copy_space.name
-        if name in measured and self._asked_alone:
-            return np.asarray(measured[name] <= self.limit)
-        return np.any([self.copy_space.measure(one, rows) <= self.limit for one in self._asked], axis=0)
+        if name in self.sources and self._asked_alone:  # the query is the item
+            apart = self.copy_space.measure(self._queries[name], rows)
+            others = apart > self.limit
+            return others, {name: apart[others]}
+        return self.copy_space.apart(self._asked, rows) > self.limit, {}
 
     def _chunk(self, pool: Pool, given: np.ndarray) -> Iterator[Ranked]:
         """The next results, at most ``_CHUNK``; marks what they and their copies take as given."""
@@ -161,9 +175,11 @@ class Ranking:
         if self.copy_space is None:
             return np.arange(len(rows))
         vectors = self.copy_space.stored(rows)
-        before = self.copy_space.stored(np.array(self._shown[-_SHOWN:], np.int64))
         distances = self.copy_space.space.distances
-        return leaders(distances(vectors, vectors), distances(before, vectors), self.limit)
+        known = np.empty((0, len(rows)), np.float32)
+        if self._shown:
+            known = distances(self.copy_space.stored(np.array(self._shown[-_SHOWN:], np.int64)), vectors)
+        return leaders(distances(vectors, vectors), known, self.limit)
 
     def _diverse(self, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Positions of the next results, compared with each other in the spaces that count."""

@@ -238,22 +238,18 @@ class Recommender:
     def _ranking(self, asked: Question, where: str | Filter | None) -> Ranking:
         selection = self.catalog.select(where) if where else None
         own, gone = asked.hidden, self._live.hidden
-        if len(gone) > _FEW and selection is None:
-            selection = self._live.shown
-        elif len(gone) > _FEW and selection is not None:
-            selection = selection.without(gone, self.catalog.n_ready)
+        n = self.catalog.n_ready
+        if len(gone) > _FEW:
+            selection = self._live.shown if selection is None else selection.without(gone, n)
         elif len(gone):
             own = union([own, gone])
         if len(own) > _FEW:
-            selection = (selection or self._live.shown).without(own, self.catalog.n_ready)
-            own = own[:0]
+            selection, own = (selection or self._live.shown).without(own, n), own[:0]
         asked = replace(asked, hidden=own)
         sources = {name: self.source(name) for name in asked.weights}
         rule = self.release.manifest.info["collapse"]
         copies = self._space(rule["space"]) if asked.collapse else None
-        return Ranking(
-            asked, sources, selection, self.catalog.n_ready, self.catalog.places, copies, float(rule["distance"])
-        )
+        return Ranking(asked, sources, selection, n, self.catalog.places, copies, float(rule["distance"]))
 
     def _results(self, found: Sequence[Ranked]) -> list[Result]:
         names = ["file_name", *self.catalog.attributes]

@@ -80,6 +80,7 @@ class SpaceSource:
         self.space = space
         self.all = np.asarray(vectors) if isinstance(vectors, np.ndarray) else vectors  # a memory map is slower to ask
         self.index = index
+        self._proposing = index if isinstance(index, Proposing) else None
         self.calibration = calibration
         self._encode = encode
 
@@ -102,15 +103,16 @@ class SpaceSource:
 
     def propose(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
         """As ``candidates``, in any order and found with less care, for who measures them anyway, beside others."""
-        if not isinstance(self.index, Proposing):
+        if self._proposing is None:
             return self.candidates(query, k, where)
-        return self.index.propose(query, k, where=where)
+        return self._proposing.propose(query, k, where=where)
 
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        if len(rows) <= _BLOCK:
-            return self.space.precise(query, self.all[rows])
-        parts = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
-        return np.concatenate([self.space.precise(query, self.all[part]) for part in parts])
+        return self._blockwise(rows, lambda part: self.space.precise(query, self.all[part]))
+
+    def apart(self, vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(m, width) as ``Space.check`` returns them -> (n,) the distance of each row to the nearest of them."""
+        return self._blockwise(rows, lambda part: self.space.distances(vectors, self.stored(part)).min(axis=0))
 
     def similarity(self, measured: np.ndarray) -> np.ndarray:
         return self.calibration(measured)
@@ -118,3 +120,8 @@ class SpaceSource:
     def stored(self, rows: np.ndarray) -> np.ndarray:
         """(n, width) vectors of rows, ready to compare."""
         return self.space.check(self.all[rows])
+
+    def _blockwise(self, rows: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        if len(rows) <= _BLOCK:
+            return of(rows)
+        return np.concatenate([of(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)])
