@@ -101,7 +101,7 @@ class Catalog:
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
         self._own: Catalog | None = None  # this one without ``added``
         self.added = SCHEMA.empty_table()
-        self.n_stored = self.n_ready = int(artifact.manifest.counts[READY])  # of the artifact, and with what was added
+        self.n_stored = self.n_ready = int(artifact.manifest.counts[READY])  # without and with what was added
         self.n_items = self._file.metadata.num_rows
         self._masks = Masks(self.schema.names, self.ready)
 

@@ -37,13 +37,15 @@ class Column(NamedTuple):
         edges = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2).tolist()
         if len(edges) > _RUNS:
             return np.asarray(kept[self.codes])
-        mask = np.zeros(len(self.codes), bool)
+        mask: np.ndarray | None = None
         for start, stop in edges:
             if stop - start == 1:
-                mask |= self.codes == start
+                run = self.codes == start
             else:
-                mask |= (self.codes >= start) & (self.codes <= stop - 1)
-        return mask
+                run = self.codes >= start
+                np.logical_and(run, self.codes <= stop - 1, out=run)
+            mask = run if mask is None else np.logical_or(mask, run, out=mask)
+        return np.zeros(len(self.codes), bool) if mask is None else mask
 
 
 def encode(column: pa.ChunkedArray) -> Column:

@@ -97,6 +97,10 @@ class Distinct:
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)
 
+    def free(self, fetch: int, effort: int) -> int:
+        """How many candidates are had for the cost of ``fetch``."""
+        return max(fetch, effort // 2) if self._proposing is not None else fetch
+
     def save(self, path: Path, stem: str) -> list[str]:
         names = self.engine.save(path, stem)
         for name, values in self._groups._asdict().items() if self._groups else ():
