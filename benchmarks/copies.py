@@ -37,13 +37,13 @@ from nitari.images.distortions import DISTORTIONS, distort
 from nitari.images.geometry import ENOUGH
 from nitari.index.exact import Exact
 from nitari.recommend.verdict import MEASURED
-from nitari.serve.encode import PictureEncoder
 from nitari.source.folder import FolderSource
 from nitari.steps.build import build
 from nitari.steps.extract import extract
 from nitari.steps.infringe import infringe
 from nitari.steps.ingest import ingest
 from nitari.steps.matching import Matcher, Searched
+from nitari.steps.picture_encoder import PictureEncoder
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -150,8 +150,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     from nitari.index import open_index
     from nitari.recommend.verdict import threshold, thresholds
     from nitari.steps.matching import Matcher, Searched
-
-    from .encode import PictureEncoder
+    from nitari.steps.picture_encoder import PictureEncoder
 
     encoder = PictureEncoder(collection, release)
     there = list(release.manifest.info["spaces"])

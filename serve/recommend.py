@@ -56,9 +56,8 @@ from .startup import without_pandas
 if TYPE_CHECKING:
     import numpy as np
 
+    from nitari.steps.picture_encoder import PictureEncoder
     from nitari.steps.pictures import Pictures
-
-    from .encode import PictureEncoder
 
 SETTINGS: dict[str, Any] = {
     "collection": str,
@@ -108,7 +107,7 @@ def main(words: Sequence[str]) -> int:
 
     @cache
     def encoder() -> PictureEncoder:  # Pillow and the extractors are loaded only for queries and sheets of pictures
-        from .encode import PictureEncoder
+        from nitari.steps.picture_encoder import PictureEncoder
 
         return PictureEncoder(collection, release)
 

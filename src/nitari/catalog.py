@@ -228,6 +228,10 @@ class Catalog:
             return None
         return selection.without(excluded, self.n_ready) if len(excluded) else selection
 
+    def counts(self, name: str, mask: np.ndarray | None = None) -> tuple[pa.Array, np.ndarray] | None:
+        """How many ready rows, of those in ``mask``, have each value of a column; None where its values are too many."""
+        return self._masks.counts(name, mask)
+
     def mask(self, node: Filter, text: str | None = None) -> np.ndarray:
         """(n_ready,) bool: which ready rows a filter admits. ``text`` is shown in errors."""
         return self._masks.mask(node, filters.to_text(node) if text is None else text)

@@ -17,6 +17,7 @@ from nitari.artifact import Artifact, open_artifact, write_atomic
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ID = re.compile(r"[\w-]+", re.ASCII)
 _FOLDERS = {
     "catalog": "catalog",
     "thumbnails": "thumbnails",
@@ -178,4 +179,6 @@ class Collection:
             raise ArtifactError(
                 f"Collection '{self.name}' has no release yet. Run: nitari build collection={self.name}"
             )
+        if not _ID.fullmatch(chosen):
+            raise ArtifactError(f"'{chosen}' is no release. There are: {', '.join(self.ids('release')) or 'none yet'}")
         return self.open("release", chosen)

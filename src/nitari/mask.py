@@ -114,6 +114,15 @@ class Masks:
         column = self._column(node.column)
         return column.admits(_test(node, column.values.type, text))
 
+    def counts(self, name: str, mask: np.ndarray | None = None) -> tuple[pa.Array, np.ndarray] | None:
+        """(values, (m,) int64 how many of the rows in ``mask`` have each), values sorted and null last; None where a
+        column has no codes: too many values, or of a kind that cannot be counted.
+        """
+        values, codes = self._column(name)
+        if codes is None:
+            return None
+        return values, np.bincount(codes if mask is None else codes[mask], minlength=len(values))
+
     def _column(self, name: str) -> Column:
         if name not in self._columns:
             column = encode(self._read(name))

@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from nitari.errors import QueryError
+from nitari.recommend.source import Encoded
+
+DEEPEST = 10_000
+"""Results before a page, at most: a ranking is walked through from its beginning."""
 
 
 def fingerprint(*asked: Any) -> str:
@@ -23,7 +27,7 @@ def write(position: int, question: str) -> str:
     return base64.urlsafe_b64encode(f"{position}.{question}".encode()).decode().rstrip("=")
 
 
-def read(cursor: str, question: str) -> int:
+def read(cursor: str, question: str, deepest: int = DEEPEST) -> int:
     """The position; QueryError where the cursor is damaged, or was given for another question or release."""
     try:
         text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode("ascii")
@@ -36,10 +40,17 @@ def read(cursor: str, question: str) -> int:
             f"after is '{cursor}', the cursor of another query or release. Ask as for the page that gave it, or begin "
             "without one"
         )
+    if position > deepest:
+        raise QueryError(
+            f"after is '{cursor}', and {position:,} results were given before it: {deepest:,} is the deepest a page may "
+            "begin. Narrow the question with where instead"
+        )
     return position
 
 
 def _digest(value: Any) -> str:
+    if isinstance(value, Encoded):
+        value = "".join(f"{space}:{_digest(vector)}" for space, vector in sorted(value.vectors.items()))
     if isinstance(value, np.ndarray):
         value = str(value.shape).encode() + np.ascontiguousarray(value).tobytes()
     return hashlib.sha256(value if isinstance(value, bytes) else repr(value).encode()).hexdigest()

@@ -62,6 +62,10 @@ class Live:
                 return _read(self._thumbnails(one.collection, one.catalog), int(one.rows[row - one.first]), side)
         return _read(self._thumbnails(self._collection, self.catalog), row, side)
 
+    @property
+    def thumbnail_sizes(self) -> list[int]:
+        return list(self._thumbnails(self._collection, self.catalog).sizes)
+
     def _thumbnails(self, collection: Collection, catalog: Catalog) -> Thumbnails:
         with self._lock:
             if catalog.artifact.id not in self._pictures:

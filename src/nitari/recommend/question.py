@@ -10,7 +10,7 @@ import numpy as np
 
 from nitari.catalog import Catalog
 from nitari.errors import QueryError
-from nitari.recommend.source import Picture, Seeds
+from nitari.recommend.source import Encoded, Picture, Seeds
 
 Fuse = Literal["score", "rank"]
 Unlike = Literal["subtract", "penalise", "avoid"]
@@ -45,7 +45,7 @@ class Question:
 
 def entries(catalog: Catalog, items: Likes) -> tuple[int | Picture, ...]:
     """Rows of items, and pictures as they are. QueryError on an unknown item."""
-    listed = [items] if isinstance(items, str | bytes | np.ndarray) else items
+    listed = [items] if isinstance(items, str | bytes | np.ndarray | Encoded) else items
     return tuple(catalog.row(item) if isinstance(item, str) else item for item in listed)
 
 

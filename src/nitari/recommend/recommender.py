@@ -89,6 +89,16 @@ class Recommender:
     def sources(self) -> list[str]:
         return [*self.spaces, *self._added]
 
+    @property
+    def hidden(self) -> np.ndarray:
+        """(m,) rows of the catalog, ascending, that were removed or have a newer row."""
+        return self._live.hidden
+
+    @property
+    def collapse(self) -> dict[str, Any]:
+        """What a near-copy is: within ``distance`` in ``space``."""
+        return dict(self.release.manifest.info["collapse"])
+
     def add(self, source: Source) -> None:
         """One more source, by its name, for ``weights``. Its rows are those of this release's catalog."""
         self._added[source.name] = source
@@ -158,7 +168,7 @@ class Recommender:
         start = 0 if after is None else cursor.read(after, fingerprint)
         found = list(islice(self._ranking(asked, where), start, start + k + 1))
         more = cursor.write(start + k, fingerprint) if len(found) > k else None
-        return Page(self.collection.name, self.release.id, self._results(found[:k]), text or None, more)
+        return Page(self.collection.name, self.release.id, self.results(found[:k]), text or None, more)
 
     def find(self, text: str, *, where: str | Filter | None = None, k: int = 20, after: str | None = None) -> Page:
         """Items by words that somebody typed, in the columns that the release was built to search: those with all of them
@@ -186,11 +196,16 @@ class Recommender:
             for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)
         ]
         more = cursor.write(start + k, fingerprint) if len(rows) > k else None
-        return Page(self.collection.name, self.release.id, self._results(found), shown or None, more)
+        return Page(self.collection.name, self.release.id, self.results(found), shown or None, more)
 
     def thumbnail(self, item: str, side: int) -> bytes:
         """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError when unknown."""
         return self._live.thumbnail(self.catalog.row(item), side)
+
+    @property
+    def thumbnail_sizes(self) -> list[int]:
+        """Longer sides, in pixels, that are kept of every item."""
+        return self._live.thumbnail_sizes
 
     def source(self, name: str) -> Source:
         """The source of that name, opened and verified."""
@@ -242,7 +257,8 @@ class Recommender:
         copies = self._space(rule["space"]) if asked.collapse else None
         return Ranking(asked, sources, selection, self.catalog.n_ready, self._order, copies, float(rule["distance"]))
 
-    def _results(self, found: Sequence[Ranked]) -> list[Result]:
+    def results(self, found: Sequence[Ranked]) -> list[Result]:
+        """Ranked rows with their ids and attributes."""
         names = ["file_name", *self.catalog.attributes]
         records = self.catalog.records([ranked.row for ranked in found], names)
         ids = self.catalog.item_ids

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -14,9 +15,17 @@ from nitari.recommend.calibration import Calibration
 from nitari.recommend.scoring import combine
 from nitari.space import Space
 
-Picture = np.ndarray | bytes
-"""(H, W, 3) uint8 upright RGB, or the bytes of a picture file."""
-Encode = Callable[[str, Sequence[Picture]], np.ndarray]
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture that was encoded elsewhere: ``vectors`` by space, each (width,) and final."""
+
+    vectors: Mapping[str, np.ndarray]
+
+
+Picture = np.ndarray | bytes | Encoded
+"""(H, W, 3) uint8 upright RGB, the bytes of a picture file, or its vectors."""
+Encode = Callable[[str, Sequence[np.ndarray | bytes]], np.ndarray]
 """(space name, n pictures) -> (n, width) final vectors of that space."""
 
 
@@ -82,12 +91,20 @@ class SpaceSource:
 
     def vectors(self, entries: Sequence[int | Picture]) -> np.ndarray:
         """(n, width), ready to compare. ConfigError for pictures where there is no encoder."""
-        pictures = [entry for entry in entries if not isinstance(entry, int)]
+        pictures = [entry for entry in entries if isinstance(entry, np.ndarray | bytes)]
         if pictures and self._encode is None:
             raise ConfigError("This recommender cannot encode pictures. Open it with encode=…, or give item ids")
         fresh = iter(self._encode(self.name, pictures)) if pictures and self._encode else iter(())
-        stored = self.all
-        return self.space.check(np.stack([stored[e] if isinstance(e, int) else next(fresh) for e in entries]))
+        return self.space.check(
+            np.stack([next(fresh) if isinstance(e, np.ndarray | bytes) else self._vector(e) for e in entries])
+        )
+
+    def _vector(self, entry: int | Encoded) -> np.ndarray:
+        if isinstance(entry, int):
+            return self.all[entry]
+        if self.name not in entry.vectors:
+            raise ConfigError(f"A picture came without its vector of space '{self.name}'. Encode it in all that count")
+        return entry.vectors[self.name]
 
     def candidates(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
         rows = self.index.search(query, k, where=where).rows[0]

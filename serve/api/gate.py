@@ -1,0 +1,131 @@
+"""The gate: what every request passes before it is read, as plain ASGI so that it costs next to nothing.
+
+Closed by default: requests for other host names, pages of other origins, bodies that are too large or too slow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from . import problem
+from .problem import Problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SMALL = 1_000_000  # bytes of a body that holds no picture
+MARGIN = 65_536  # of an upload, beside its pictures
+_PORT = re.compile(r":\d{1,5}$")
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class Gate:
+    """``uploads`` are the paths that take pictures, and ``upload`` their bytes at most; ``patience`` is in seconds."""
+
+    def __init__(
+        self,
+        app: App,
+        hosts: Sequence[str],
+        origins: Sequence[str],
+        upload: int,
+        uploads: Sequence[str],
+        patience: float,
+    ) -> None:
+        self.app = app
+        self.hosts = {host.lower().strip("[]") for host in hosts}
+        self.origins = set(origins)
+        self.upload = upload
+        self.uploads = set(uploads)
+        self.patience = patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        try:
+            limit = self._checked(scope)
+            await self.app(scope, self._limited(receive, limit), answer)
+        except Problem as refused:
+            if started:
+                raise
+            await _refuse(answer, refused, scope["path"])
+
+    def _checked(self, scope: Scope) -> int:
+        """Bytes that the body may have; raises Problem."""
+        headers = {name: value for name, value in scope["headers"] if name in _ASKED}
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        if _name(host) not in self.hosts and "*" not in self.hosts:
+            raise Problem(421, f"This server is not '{host[:200]}'. Start it with that name: nitari serve hosts=…")
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        foreign = origin and origin not in self.origins and origin.lower().partition("://")[2] != host
+        if foreign and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+            raise Problem(403, f"Pages of '{origin[:200]}' may not ask here. Allow them: nitari serve origins=…")
+        limit = self.upload + MARGIN if scope["path"] in self.uploads else SMALL
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > limit:
+            raise Problem(413, f"The body has {length.decode('latin-1')} bytes. At most {limit:,} are taken")
+        return limit
+
+    def _limited(self, receive: Receive, limit: int) -> Receive:
+        read = 0
+        begun: float | None = None
+
+        async def limited() -> MutableMapping[str, Any]:
+            nonlocal read, begun
+            loop = asyncio.get_running_loop()
+            if begun is None:
+                begun = loop.time()
+            if read < 0:  # the body is read: what may come is the end of the connection
+                return await receive()
+            try:
+                async with asyncio.timeout_at(begun + self.patience):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(408, f"The body did not come within {self.patience:g} s. Send it faster") from None
+            if message["type"] == "http.request":
+                read += len(message.get("body", b""))
+                if read > limit:
+                    raise Problem(413, f"The body has more than {limit:,} bytes, the most that is taken")
+                if not message.get("more_body"):
+                    read = -1
+            return message
+
+        return limited
+
+
+_ASKED = {b"host", b"origin", b"content-length"}
+
+
+def _name(host: str) -> str:
+    return _PORT.sub("", host).strip("[]") if not host.startswith("::") else host
+
+
+async def _refuse(send: Send, refused: Problem, path: str) -> None:
+    content = problem.body(refused.status_code, refused.detail, path)
+    headers = [
+        (b"content-type", problem.MEDIA_TYPE.encode()),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": refused.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,125 @@
+"""Problems: what went wrong, as RFC 9457 describes it, with the fact, the value and the remedy in ``detail``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from nitari.errors import (
+    ArtifactError,
+    ConfigError,
+    DamagedArtifactError,
+    FilterError,
+    NitariError,
+    PictureError,
+    QueryError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TITLES = {
+    400: "The request cannot be answered",
+    401: "A token is needed",
+    403: "Not from there",
+    404: "Not found",
+    405: "Not that way",
+    408: "Too slow",
+    411: "Of no known length",
+    413: "Too large",
+    415: "Not a picture",
+    421: "Not this host",
+    422: "The request is not as described",
+    500: "Damaged or broken",
+    503: "Not now",
+}
+
+
+class Problem(HTTPException):
+    """Raised by routes and by the gate; becomes the answer. An HTTPException, which FastAPI lets through while it reads
+    a body.
+    """
+
+    def __init__(self, status: int, detail: str, **more: Any) -> None:
+        super().__init__(status, detail)
+        self.more = more
+
+
+def body(status: int, detail: str, path: str, **more: Any) -> bytes:
+    return orjson.dumps(
+        {"type": "about:blank", "title": TITLES.get(status, "Error"), "status": status, "detail": detail}
+        | {"instance": path}
+        | more
+    )
+
+
+def respond(request: Request, status: int, detail: str, **more: Any) -> Response:
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    content = body(status, detail, request.url.path, **more)
+    return Response(content, status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error with a problem document."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return respond(request, error.status_code, error.detail, **error.more)
+
+    async def known(request: Request, error: Exception) -> Response:
+        status, more = _status(error)
+        if status >= 500:
+            log.error("%s %s: %s", request.method, request.url.path, error)
+        return respond(request, status, str(error), **more)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        faults = error.errors()
+        first = faults[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the request"
+        detail = f"{where}: {first['msg']}. /openapi.json describes what is taken"
+        return respond(request, 422, detail, errors=[_fault(fault) for fault in faults[:20]])
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        answer = respond(
+            request,
+            error.status_code,
+            f"{request.method} {request.url.path}: {error.detail}. /openapi.json describes what there is",
+        )
+        answer.headers.update(error.headers or {})
+        return answer
+
+    async def broken(request: Request, error: Exception) -> Response:
+        log.exception("%s %s", request.method, request.url.path, exc_info=error)
+        return respond(request, 500, "The server failed. Its log says how")
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(NitariError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, broken)
+
+
+def _status(error: Exception) -> tuple[int, dict[str, Any]]:
+    match error:
+        case FilterError():
+            return 400, {"position": error.position}
+        case PictureError():
+            return 415, {"reason": error.reason}
+        case DamagedArtifactError():
+            return 500, {}
+        case ArtifactError():
+            return 404, {}
+        case QueryError() | ConfigError():
+            return 400, {}
+    return 500, {}
+
+
+def _fault(fault: Any) -> dict[str, str]:
+    return {"where": ".".join(str(part) for part in fault["loc"]), "what": str(fault["msg"])}

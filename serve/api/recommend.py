@@ -1,0 +1,136 @@
+"""More like this: of an item, of several, of parts of pictures, and of pictures that are uploaded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Response, UploadFile
+from pydantic import ValidationError
+
+from nitari.errors import QueryError
+from nitari.recommend.page import Page
+from nitari.recommend.recommender import Recommender
+from nitari.recommend.source import Encoded
+
+from . import schema
+from .context import Context, Here, answer, aside, row_of, weights
+from .problem import Problem
+from .schema import Liking, Part, Recommend, Uploaded, problems
+
+router = APIRouter(prefix="/v1", tags=["recommend"])
+UPLOAD = "/v1/recommend/upload"
+_PASSED = (
+    *("like_weights", "unlike_by", "unlike_strength", "history", "half_life", "where", "k", "weights", "fuse"),
+    *("diversity", "collapse", "exclude", "echo", "after"),
+)
+_FEW = 4  # items that are asked with, at most, for an answer that nobody has to wait for
+
+
+@router.get("/items/{item_id}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
+async def more_like(here: Here, item_id: str, asked: Liking) -> Response:
+    """Items like this one, best first, and why each is among them."""
+    recommender = await here.recommender(asked.release)
+    row_of(recommender, item_id)
+    settings = {name: getattr(asked, name) for name in ("k", "where", "fuse", "diversity", "collapse", "after")}
+    settings["weights"] = weights(asked.weights)
+    return await _answer(here, recommender, asked.interleave, [item_id], [], settings)
+
+
+@router.post("/recommend", response_model=schema.Page, responses=problems(400, 404, 408, 415, 422))
+async def recommend(here: Here, asked: Recommend) -> Response:
+    """Items like some and unlike others."""
+    recommender = await here.recommender(asked.release)
+    return await _recommend(here, recommender, asked, [])
+
+
+@router.post("/recommend/upload", response_model=schema.Page, responses=problems(400, 404, 408, 415, 422))
+async def upload(
+    here: Here, picture: Annotated[UploadFile, File()], settings: Annotated[str | None, Form(max_length=200_000)] = None
+) -> Response:
+    """Items like a picture, or a part of one. ``settings`` are those of ``POST /v1/recommend`` as JSON, and ``box``."""
+    try:
+        asked = Uploaded.model_validate_json(settings or "{}")
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in ("settings", *fault["loc"]))
+        raise Problem(422, f"{where}: {fault['msg']}. /openapi.json describes what is taken") from None
+    data = await picture.read()
+    if not data:
+        raise Problem(415, "picture has no bytes. Send a picture file", reason="empty")
+    recommender = await here.recommender(asked.release)
+    spaces = _spaces(recommender, asked.weights)
+    with here.metrics.stage("encode"):
+        encoded = await here.reading.encode(recommender.release.id, spaces, data, asked.box)
+    return await _recommend(here, recommender, asked, [encoded])
+
+
+async def _recommend(here: Context, recommender: Recommender, asked: Recommend, first: list[Encoded]) -> Response:
+    if asked.interleave is not None and (first or any(isinstance(one, Part) for one in [*asked.like, *asked.unlike])):
+        raise QueryError("interleave was given with a picture. Pictures are encoded for one release: ask with items")
+    like = [*first, *await _entries(here, recommender, asked.like, asked.weights)]
+    unlike = await _entries(here, recommender, asked.unlike, asked.weights)
+    settings = {name: getattr(asked, name) for name in _PASSED}
+    if settings["like_weights"] is not None:
+        settings["like_weights"] = [*(1.0 for _ in first), *settings["like_weights"]]
+    return await _answer(here, recommender, asked.interleave, like, unlike, settings)
+
+
+async def _entries(
+    here: Context, recommender: Recommender, entries: Sequence[str | Part], counted: dict[str, float] | None
+) -> list[str | Encoded]:
+    found: list[str | Encoded] = []
+    for entry in entries:
+        if isinstance(entry, Part):
+            picture = recommender.thumbnail(entry.item_id, 1 << 30)
+            spaces = _spaces(recommender, counted)
+            with here.metrics.stage("encode"):
+                found.append(await here.reading.encode(recommender.release.id, spaces, picture, entry.box, known=True))
+        else:
+            found.append(entry)
+    return found
+
+
+async def _answer(
+    here: Context,
+    recommender: Recommender,
+    interleave: str | None,
+    like: Sequence[str | Encoded],
+    unlike: Sequence[str | Encoded],
+    settings: dict[str, Any],
+) -> Response:
+    slow = bool(settings["where"] or settings["after"] or settings["diversity"] or settings["k"] > 100)
+    slow = slow or len(like) + len(unlike) + len(settings.get("history", ())) > _FEW
+
+    def work() -> Page:
+        return recommender.recommend(like, unlike=unlike, **settings)
+
+    with here.metrics.stage("recommend"):
+        page = await aside(work, slow)
+    if interleave is None:
+        return answer(page.to_dict())
+    if settings["after"] is not None:
+        raise QueryError("interleave was given with after. Interleaved results are one page: ask for a larger k")
+    other = await here.recommender(interleave)
+    theirs = await asyncio.to_thread(other.recommend, like, unlike=unlike, **settings)
+    return answer(_interleaved(page, theirs, settings["k"]))
+
+
+def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:
+    from nitari.recommend.interleaving import team_draft  # type: ignore[import-not-found]
+
+    lists = {one.release: [result.item_id for result in one.results] for one in (page, other)}
+    known = {(one.release, result.item_id): result for one in (page, other) for result in one.results}
+    drafted = team_draft(lists, k)
+    found = page.to_dict()
+    found["results"] = [known[arm, item].to_dict() for item, arm in drafted]
+    found["arms"] = [arm for _, arm in drafted]
+    found["after"] = None
+    return found
+
+
+def _spaces(recommender: Recommender, counted: dict[str, float] | None) -> list[str]:
+    """The spaces that a picture has to be encoded in."""
+    chosen = recommender.weights if counted is None else counted
+    return [name for name in recommender.spaces if chosen.get(name)]

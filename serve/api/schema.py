@@ -1,0 +1,218 @@
+"""What is asked and answered, as OpenAPI describes it. Answers are written without going through these models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+MOST = 500  # results a page
+_TEXT = 4000  # characters of a filter or of words
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Text = Annotated[str, StringConstraints(max_length=_TEXT)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Weights = Annotated[dict[Name, Weight], Field(max_length=32)]
+
+
+class Strict(BaseModel):
+    """A misspelt name is told, not passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Box(Strict):
+    """A part of a picture, as fractions of its width and height."""
+
+    left: Fraction
+    top: Fraction
+    right: Fraction
+    bottom: Fraction
+
+
+def _boxed(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    if value[0] >= value[2] or value[1] >= value[3]:
+        raise ValueError("left must be less than right, and top less than bottom")
+    return value
+
+
+Corners = Annotated[
+    tuple[Fraction, Fraction, Fraction, Fraction],
+    Field(description="[left, top, right, bottom] as fractions of the width and height; left < right, top < bottom"),
+]
+
+
+class Part(Strict):
+    """The part of an item's picture in ``box``."""
+
+    item_id: Id
+    box: Corners
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Part:
+        _boxed(self.box)
+        return self
+
+
+Entry = Id | Part
+
+
+class Recommend(Strict):
+    """``like`` and ``history`` together hold at least one item, unless a picture is uploaded. As ``nitari recommend``."""
+
+    like: list[Entry] = Field([], max_length=50)
+    like_weights: list[Weight] | None = Field(None, max_length=50)
+    unlike: list[Entry] = Field([], max_length=200)
+    unlike_by: Literal["subtract", "penalise", "avoid"] = "subtract"
+    unlike_strength: Fraction = 0.5
+    history: list[Id] = Field([], max_length=200)
+    half_life: float = Field(5.0, gt=0, le=1e6)
+    where: Text | None = None
+    k: int = Field(24, ge=1, le=MOST)
+    weights: Weights | None = None
+    fuse: Literal["score", "rank"] = "score"
+    diversity: Fraction = 0.0
+    collapse: bool = True
+    exclude: list[Id] = Field([], max_length=1000)
+    echo: bool = False
+    after: Text | None = None
+    release: Name | None = None
+    interleave: Name | None = None
+
+
+class Uploaded(Recommend):
+    """What goes with an uploaded picture, which is liked beside ``like``; ``box`` is the part of it that counts."""
+
+    box: Corners | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Uploaded:
+        if self.box is not None:
+            _boxed(self.box)
+        return self
+
+
+class Browse(Strict):
+    where: Text | None = None
+    text: Text | None = Field(None, description="words to search for, instead of browsing in order")
+    k: int = Field(60, ge=1, le=MOST)
+    after: Text | None = None
+    release: Name | None = None
+
+
+class MoreLike(Strict):
+    k: int = Field(24, ge=1, le=MOST)
+    where: Text | None = None
+    weights: Text | None = Field(None, description="name:number,name:number", examples=["encoder:1,colour:.3"])
+    fuse: Literal["score", "rank"] = "score"
+    diversity: Fraction = 0.0
+    collapse: bool = True
+    after: Text | None = None
+    release: Name | None = None
+    interleave: Name | None = Field(None, description="another release: results of both, by team draft")
+
+
+class Facets(Strict):
+    where: Text | None = None
+    columns: Text | None = Field(None, description="names separated by commas; otherwise those of few values")
+    limit: int = Field(12, ge=1, le=200)
+    release: Name | None = None
+
+
+class MapBox(Strict):
+    box: Annotated[
+        str | None,
+        Field(pattern=r"^-?[0-9.]{1,20}(,-?[0-9.]{1,20}){3}$", description="left,top,right,bottom from 0 to 1"),
+    ] = None
+    limit: int = Field(1000, ge=1, le=5000)
+    where: Text | None = None
+    release: Name | None = None
+
+
+class Event(Strict):
+    event: Literal["shown", "clicked", "liked", "hidden"]
+    item_id: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
+    query: Annotated[str, StringConstraints(max_length=200)] | None = None
+    rank: int | None = Field(None, ge=1, le=1_000_000)
+    arm: Annotated[str, StringConstraints(max_length=128)] | None = None
+    session: Annotated[str, StringConstraints(max_length=128)] | None = None
+
+
+class Events(Strict):
+    events: list[Event] = Field(min_length=1, max_length=1000)
+
+
+class Result(BaseModel):
+    item_id: str
+    score: float
+    similarity: dict[str, float]
+    distance: dict[str, float]
+    rank: dict[str, int | None]
+    copies: list[str]
+    attributes: dict[str, Any]
+
+
+class Page(BaseModel):
+    collection: str
+    release: str
+    where: str | None
+    after: str | None
+    results: list[Result]
+    arms: list[str] | None = None
+
+
+class ItemDetail(BaseModel):
+    item_id: str
+    removed: bool
+    attributes: dict[str, Any]
+
+
+class Item(BaseModel):
+    collection: str
+    release: str
+    item: ItemDetail
+
+
+class Added(BaseModel):
+    added: int
+    known: int
+    removed: int
+    items: dict[str, str] = Field(description="item ids by name of the kept file")
+    refused: list[dict[str, str | None]]
+
+
+class Removed(BaseModel):
+    removed: bool = Field(description="false: it was removed before")
+
+
+class Accepted(BaseModel):
+    accepted: int
+
+
+class Problem(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+Problems = dict[int | str, dict[str, Any]]
+
+
+def problems(*statuses: int) -> Problems:
+    """How a route says what it may answer beside what was asked for."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": "A problem", "content": content} for status in (*statuses, 403, 413, 421, 500, 503)}
+
+
+Browsing = Annotated[Browse, Query()]
+"""Query parameters of ``GET /v1/items``; the others alike."""
+Liking = Annotated[MoreLike, Query()]
+Counting = Annotated[Facets, Query()]
+Boxing = Annotated[MapBox, Query()]

@@ -1,0 +1,108 @@
+"""Serves a collection over HTTP: "more like this" for other programs, and a page for people.
+
+    nitari serve collection=shoes
+    nitari serve collection=shoes port=8080 workers=2
+    nitari serve collection=shoes host=0.0.0.0 hosts=pictures.example.org token_file=token.txt
+
+It opens and verifies the current release, and takes over a new one, and what is added or removed, without dropping a
+request. A release that is damaged is refused by name, and the one before goes on. Only this machine can reach it unless
+host says otherwise. Changes need a token: the one in token_file, or in the variable NITARI_TOKEN.
+
+Settings:
+
+    collection    name of the collection
+    host          address to listen on (127.0.0.1)
+    port          (8000)
+    workers       processes that answer (1)
+    hosts         further names that requests may be for, separated by commas
+    origins       origins whose pages may ask, such as https://shop.example.org; none but its own otherwise
+    token_file    a file with the token that changes need
+    upload        bytes that an uploaded picture may have (25000000)
+    uploads       keep a process ready that encodes pictures (true)
+    patience      seconds that a client has to send a request (20)
+    log           debug | info | warning (info)
+    root          directory that holds all collections (collections)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+from nitari.errors import ConfigError, MissingExtraError
+
+from .arguments import choose, parse
+from .startup import without_pandas
+
+SETTINGS: dict[str, Any] = {
+    "collection": str,
+    "host": "127.0.0.1",
+    "port": 8000,
+    "workers": 1,
+    "hosts": [],
+    "origins": [],
+    "token_file": None,
+    "upload": 25_000_000,
+    "uploads": True,
+    "patience": 20.0,
+    "log": "info",
+    "root": "collections",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    values = parse(words, SETTINGS, "serve")
+    level = choose(values, "log", ("debug", "info", "warning"))
+    for name, least, most in (("port", 1, 65535), ("workers", 1, 64), ("upload", 1000, 1 << 32), ("patience", 1, 3600)):
+        if not least <= values[name] <= most:
+            raise ConfigError(f"{name} is {values[name]}. Give a number from {least} to {most}")
+    without_pandas()
+    try:
+        import uvicorn
+
+        from .api.metrics import MULTIPROCESS
+        from .api.protocol import Impatient
+        from .api.settings import LOOPBACK, Settings, token
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name), "serve") from None
+    settings = Settings(
+        values["collection"],
+        os.path.abspath(values["root"]),
+        hosts=tuple(dict.fromkeys([*LOOPBACK, values["host"], *values["hosts"]])),
+        origins=tuple(values["origins"]),
+        upload=values["upload"],
+        patience=values["patience"],
+        uploads=values["uploads"],
+        token=token(values["token_file"]),
+    )
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    Impatient.patience = values["patience"]
+    how: dict[str, Any] = {
+        "host": values["host"],
+        "port": values["port"],
+        "log_level": level if level == "debug" else "warning",
+        "access_log": False,
+        "http": Impatient,
+        "loop": "auto",
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": 10,
+        "server_header": False,
+        "log_config": None,
+    }
+    host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
+    url = f"http://{host}:{values['port']}/"
+    if values["workers"] == 1:
+        from .api.app import create
+
+        app = create(settings)
+        logging.info("Serving '%s' at %s", settings.collection, url)
+        uvicorn.run(app, **how)
+        return 0
+    with tempfile.TemporaryDirectory(prefix="nitari-metrics-") as folder:
+        os.environ |= {**settings.share(), MULTIPROCESS: folder}
+        logging.info("Serving '%s' at %s, with %d workers", settings.collection, url, values["workers"])
+        uvicorn.run("nitari.serve.api.app:create", factory=True, workers=values["workers"], **how)
+    return 0
