@@ -5,8 +5,11 @@ import { aborted, make } from "./dom.js";
 import { filterOf } from "./state.js";
 import { number, t } from "./words.js";
 
-const FEW = 8; // values of a column before it is opened
+const FEW = 6; // values of a column before it is opened
 const MANY = 200;
+
+/** Paths are told by their ends; all of them is in the title. */
+const valueTitle = (value) => (typeof value === "string" && value.includes("/") ? `…/${value.split("/").at(-1)}` : String(value));
 
 export const columnTitle = (name) => name.replaceAll("_", " ");
 
@@ -62,7 +65,8 @@ export class Facets {
       const [all, ...some] = await Promise.all([ask("", filterOf(state)), ...own.map((name) => ask(name, filterOf(state, name)))]);
       const facets = new Map(all.facets.map((facet) => [facet.name, facet]));
       for (const { facets: [facet] } of some) if (facet) facets.set(facet.name, facet);
-      this.draw(state, [...facets.values()]);
+      const size = ({ values, more }) => values.length + more;
+      this.draw(state, [...facets.values()].sort((a, b) => size(a) - size(b)));
       this.error.hidden = true;
       this.total(all.total);
     } catch (problem) {
@@ -90,7 +94,7 @@ export class Facets {
           data: { chip: `${name}:${value}` },
           onclick: () => this.pick(name, String(value)),
         },
-        make("span", {}, String(value)),
+        make("span", { title: String(value) }, valueTitle(value)),
         make("small", {}, number(count)),
       ),
     );

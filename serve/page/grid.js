@@ -149,6 +149,15 @@ export class Grid {
     this.act("point", this.items[index]);
   }
 
+  /** Keeps the current item where it is on the screen while `change` makes the grid wider or narrower. */
+  still(change) {
+    const where = () => this.root.getBoundingClientRect().top + Math.floor(this.current / this.columns) * this.step;
+    const before = where();
+    change();
+    this.draw();
+    if (before > -this.step && before < innerHeight) scrollBy({ top: where() - before, behavior: "instant" });
+  }
+
   /** Moves the focus to an item, bringing it into sight first. */
   focus(index = this.current) {
     if (!this.items.length) return;

@@ -37,7 +37,7 @@ export class Page {
     this.sliders = new Sliders(byId("sliders"), this.store);
     this.facets = new Facets(byId("facets"), this.store, (total) => this.counted(total));
     this.crop = new Crop(byId("large"), { sides: () => this.info.thumbnails, search: (seed, box) => this.part(seed, box) });
-    this.why = new Why(byId("why"), { act, look, closed: (item, inside) => inside && this.back(item) });
+    this.why = new Why(byId("why"), { act, look, closed: (item, inside) => this.grid.still(() => inside && this.back(item)) });
     this.compare = new Compare(byId("compare"), this.store, { act, href, fail });
     this.atlas = new Atlas(byId("map"), { open: (id) => this.store.push(this.towards(id)), fail });
     this.store.onChange((state, how) => this.refresh(how));
@@ -231,7 +231,8 @@ export class Page {
     if (!item) return this.why.close();
     const { state } = this.store;
     const weights = state.weights ?? this.sliders.defaults;
-    this.why.show(item, { where: this.feed?.where, liked: state.like.some((seed) => seed.id === item.item_id), sides: this.info.thumbnails, weights }, focus);
+    const show = () => this.why.show(item, { where: this.feed?.where, liked: state.like.some((seed) => seed.id === item.item_id), sides: this.info.thumbnails, weights }, focus);
+    return this.why.open ? show() : this.grid.still(show);
   }
 
   back(item) {

@@ -22,10 +22,10 @@ export class Sliders {
     this.inputs = {};
     const rows = info.sources.map(({ name, weight }) => this.row(name, names[name], hint(name), Math.max(1, weight)));
     this.reset = make("button", { type: "button", class: "quiet", onclick: () => this.store.push({ weights: null, diversity: 0 }) }, t("sliders.reset"));
-    this.note = make("p", { class: "note" }, t("sliders.note"));
+    this.note = make("span", { class: "note" }, t("sliders.note"));
     const variety = this.row(null, t("sliders.diversity"), t("sliders.diversity.hint"), 1);
     variety.classList.add("variety");
-    this.body.replaceChildren(this.note, ...rows, variety, this.reset);
+    this.body.replaceChildren(...rows, variety, make("p", { class: "row last" }, this.note, this.reset));
     this.update(state);
   }
 

@@ -33,7 +33,7 @@ export class Why {
     const close = iconButton("close", t("close"), () => this.close(), { class: "plain close" });
     const like = button("why.like", "heart", () => this.act("like", item), liked ? "liked" : "");
     like.setAttribute("aria-pressed", String(liked));
-    this.root.replaceChildren(
+    const parts = [
       close,
       make("div", { class: "portrait" }, picture(api.thumbnail(item.item_id, sideFor(288, sides)), name)),
       heading,
@@ -42,8 +42,8 @@ export class Why {
       this.copies(item, sides),
       where ? make("section", {}, make("h3", {}, t("why.where")), make("code", {}, where)) : null,
       this.attributes(item),
-    );
-    this.root.querySelectorAll(":scope > :empty").forEach((element) => element.remove());
+    ];
+    this.root.replaceChildren(...parts.filter(Boolean));
     this.root.hidden = false;
     if (focus) heading.focus();
   }
