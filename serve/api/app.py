@@ -15,8 +15,9 @@ from fastapi.staticfiles import StaticFiles
 
 from nitari import __version__
 from nitari.collection import Collection
+from nitari.feedback import Feedback
 
-from . import about, health, items, problem, recommend, schema
+from . import about, feedback, health, items, problem, recommend, schema
 from .context import Context
 from .gate import App, Gate, Receive, Scope, Send
 from .metrics import Metrics
@@ -46,6 +47,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         Workshop(settings.root, settings.collection, _READING),
         Workshop(settings.root, settings.collection, _READING),
         metrics,
+        Feedback(collection),
     )
 
     @contextlib.asynccontextmanager
@@ -70,7 +72,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = here
-    for part in (items, recommend, about, health):
+    for part in (items, recommend, about, feedback, health):
         app.include_router(part.router)
     _page(app)
     problem.install(app)

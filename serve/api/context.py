@@ -12,6 +12,7 @@ from fastapi import Depends, Request, Response
 
 from nitari.collection import Collection
 from nitari.errors import ConfigError, QueryError
+from nitari.feedback import Feedback
 from nitari.recommend.recommender import Recommender
 
 from .metrics import Metrics
@@ -32,6 +33,7 @@ class Context:
     reading: Workshop
     writing: Workshop
     metrics: Metrics
+    feedback: Feedback
 
     async def recommender(self, release: str | None) -> Recommender:
         """The current one at once, another release's when it is open."""

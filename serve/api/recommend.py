@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import ValidationError
 
 from nitari.errors import QueryError
+from nitari.recommend.interleaving import team_draft
 from nitari.recommend.page import Page
 from nitari.recommend.recommender import Recommender
 from nitari.recommend.source import Encoded
@@ -118,11 +120,9 @@ async def _answer(
 
 
 def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:
-    from nitari.recommend.interleaving import team_draft  # type: ignore[import-not-found]
-
     lists = {one.release: [result.item_id for result in one.results] for one in (page, other)}
     known = {(one.release, result.item_id): result for one in (page, other) for result in one.results}
-    drafted = team_draft(lists, k)
+    drafted = team_draft(lists, k, seed=secrets.token_hex(8))
     found = page.to_dict()
     found["results"] = [known[arm, item].to_dict() for item, arm in drafted]
     found["arms"] = [arm for _, arm in drafted]

@@ -135,10 +135,10 @@ class MapBox(Strict):
 class Event(Strict):
     event: Literal["shown", "clicked", "liked", "hidden"]
     item_id: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
-    query: Annotated[str, StringConstraints(max_length=200)] | None = None
-    rank: int | None = Field(None, ge=1, le=1_000_000)
-    arm: Annotated[str, StringConstraints(max_length=128)] | None = None
-    session: Annotated[str, StringConstraints(max_length=128)] | None = None
+    query: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    rank: int | None = Field(None, ge=0, le=1_000_000)
+    arm: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+    session: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
 
 
 class Events(Strict):

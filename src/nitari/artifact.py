@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,7 +86,15 @@ class Artifact:
 
     def verify(self, names: Iterable[str] | None = None, *, full: bool = False) -> None:
         """Raise DamagedArtifactError unless the named files (default: all) match the manifest."""
-        stamps = {} if full else _read_stamps(self)
+        for damage in self.damages(names, full=full):
+            raise DamagedArtifactError(damage)
+
+    def damages(self, names: Iterable[str] | None = None, *, full: bool = False) -> Iterator[str]:
+        """Each of the named files (default: all) that does not match the manifest, in words.
+
+        A file is read where its size, mtime or inode are not those of when it was last found right; all are where ``full``.
+        """
+        stamps = _read_stamps(self)
         fresh = dict(stamps)
         for name in self.manifest.files if names is None else names:
             entry = self.manifest.files.get(name)
@@ -96,20 +104,21 @@ class Artifact:
             try:
                 stat = path.stat()
             except FileNotFoundError:
-                raise DamagedArtifactError(f"{self._label()} lacks its file '{name}'. {self._remedy()}") from None
+                yield f"{self._label()} lacks its file '{name}'. {self._remedy()}"
+                continue
             stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-            if stamps.get(name) == stamp:
+            if not full and stamps.get(name) == stamp:
                 continue
             found = "" if stat.st_size != entry["size"] else sha256_of(path)
             if found != entry["sha256"]:
+                fresh.pop(name, None)
                 fact = (
                     f"{stat.st_size} bytes, not {entry['size']}"
                     if not found
                     else f"sha256 {found[:12]}…, not {entry['sha256'][:12]}…"
                 )
-                raise DamagedArtifactError(
-                    f"{self._label()} is damaged: '{name}' has {fact}. It was not loaded. {self._remedy()}"
-                )
+                yield f"{self._label()} is damaged: '{name}' has {fact}. It was not loaded. {self._remedy()}"
+                continue
             fresh[name] = stamp
         if fresh != stamps:
             _write_stamps(self, fresh)
@@ -243,13 +252,14 @@ def link_or_copy(source: Path, destination: Path) -> None:
         shutil.copy2(source, destination)
 
 
-def _stamp_file(artifact: Artifact) -> Path:
-    return artifact.path.with_name(f".{artifact.id}.verified")
+def stamp_file(path: Path) -> Path:
+    """Beside an artifact: size, mtime and inode of each of its files when that was last read in full, and right."""
+    return path.with_name(f".{path.name}.verified")
 
 
 def _read_stamps(artifact: Artifact) -> dict[str, list[int]]:
     try:
-        stored = json.loads(_stamp_file(artifact).read_text(encoding="utf-8"))
+        stored = json.loads(stamp_file(artifact.path).read_text(encoding="utf-8"))
         return dict(stored["files"]) if stored["digest"] == artifact.manifest.digest else {}
     except (OSError, ValueError, TypeError, KeyError):  # absent or damaged: everything is verified again
         return {}
@@ -257,6 +267,6 @@ def _read_stamps(artifact: Artifact) -> dict[str, list[int]]:
 
 def _write_stamps(artifact: Artifact, stamps: Mapping[str, list[int]]) -> None:
     try:
-        write_atomic(_stamp_file(artifact), json.dumps({"digest": artifact.manifest.digest, "files": dict(stamps)}))
+        write_atomic(stamp_file(artifact.path), json.dumps({"digest": artifact.manifest.digest, "files": dict(stamps)}))
     except OSError:  # a read-only store is verified again each time
         return

@@ -13,12 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from nitari import lines
 from nitari.artifact import sync, write_atomic
 from nitari.collection import Collection
 from nitari.errors import DamagedArtifactError, QueryError
 
 SPACES = "spaces.json"
 _LONGEST = 16
+_MEND = "Mend it, so that what was removed stays so"
 
 
 class Stamp(NamedTuple):
@@ -77,19 +79,12 @@ class Changes:
 
     def removed(self) -> frozenset[str]:
         """Ids of the items that are removed now. Raises DamagedArtifactError naming the line that cannot be read."""
-        try:
-            data = self._removed.read_bytes()
-        except FileNotFoundError:
-            return frozenset()
         found: set[str] = set()
-        for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), start=1):  # not a line half written
+        for number, entry in lines.read(self._removed, _MEND):
             try:
-                entry = json.loads(line)
                 (found.add if entry["removed"] else found.discard)(str(entry["item_id"]))
-            except (ValueError, TypeError, KeyError):
-                raise DamagedArtifactError(
-                    f"Line {number} of '{self._removed}' cannot be read. Mend it, so that what was removed stays so"
-                ) from None
+            except KeyError:
+                raise DamagedArtifactError(f"Line {number} of '{self._removed}' cannot be read. {_MEND}") from None
         return frozenset(found)
 
     def remove(self, items: Iterable[str]) -> int:
@@ -112,12 +107,5 @@ class Changes:
             if not chosen:
                 return 0
             when = datetime.now(UTC).isoformat(timespec="seconds")
-            lines = [json.dumps({"item_id": item, "removed": removed, "when": when}) + "\n" for item in chosen]
-            with self._removed.open("a+b") as file:
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)  # what a killed process left of a line
-                file.write("".join(lines).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            sync(self.collection.path)
+            lines.append(self._removed, [{"item_id": item, "removed": removed, "when": when} for item in chosen])
             return len(chosen)

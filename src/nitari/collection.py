@@ -9,11 +9,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nitari.artifact import Artifact, open_artifact, write_atomic
+from nitari import lines
+from nitari.artifact import Artifact, open_artifact, stamp_file, sync, write_atomic
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -30,6 +32,7 @@ _FOLDERS = {
     "evaluation": "evaluations",
     "release": "releases",
 }
+_NAMED = ("embeddings", "annotation", "index")  # kinds with a folder a space, or an annotator
 _MADE_BY = {
     "catalog": "ingest",
     "thumbnails": "ingest",
@@ -42,6 +45,10 @@ _MADE_BY = {
     "evaluation": "evaluate",
     "release": "build",
 }
+SWITCHES = "releases.jsonl"
+"""The log of switches, beside ``current``."""
+_BRIEF = ("removals", "switch")  # held for moments
+_JOBS = ("append", "ingest", "fit", "vocabulary", "build", "evaluate", "release")
 
 
 class Collection:
@@ -80,6 +87,12 @@ class Collection:
         folder = self.folder(kind)
         return sorted(p.name for p in folder.iterdir() if self.ids(kind, p.name)) if folder.is_dir() else []
 
+    def folders(self, kind: str) -> list[Path]:
+        """Every folder that holds artifacts of ``kind``."""
+        if kind in _NAMED:
+            return [self.folder(kind, name) for name in self.spaces(kind)]
+        return [self.folder(kind)] if self.ids(kind) else []
+
     def open(self, kind: str, artifact_id: str, space: str | None = None) -> Artifact:
         return open_artifact(self.folder(kind, space) / artifact_id, kind)
 
@@ -109,6 +122,11 @@ class Collection:
         artifact.expect_parent(role, parent)
         return parent
 
+    def pinned(self, artifact: Artifact, role: str) -> Artifact:
+        """As ``parent``, of an artifact whose roles name spaces and annotators: ``embeddings:<space>``."""
+        kind = artifact.manifest.parents.get(role, {}).get("kind")
+        return self.parent(artifact, role, role.partition(":")[2] if kind in _NAMED else None)
+
     def annotations(self, catalog: Artifact) -> dict[str, Artifact]:
         """Each annotator's newest annotation that was made from ``catalog``, by the annotator's name."""
         found = {}
@@ -129,6 +147,14 @@ class Collection:
 
     def discard(self, work: Path) -> None:
         shutil.rmtree(work, ignore_errors=True)
+
+    def drop(self, path: Path) -> None:
+        """Delete an artifact or addition: out of sight by one rename, so that nothing half-deleted is ever opened."""
+        aside = self.work("drop", {"drop": str(path)})
+        shutil.rmtree(aside)
+        path.rename(aside)
+        stamp_file(path).unlink(missing_ok=True)
+        shutil.rmtree(aside)
 
     @contextmanager
     def lock(self, job: str, wait: bool = False) -> Iterator[None]:
@@ -155,6 +181,15 @@ class Collection:
                 with self.lock(job):
                     pass
 
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """No job may run here meanwhile: those that wait do, others are refused, as this is where one is at work."""
+        known = {file.name[1:-5] for file in self.path.glob(".*.lock")} - set(_BRIEF)
+        with ExitStack() as held:
+            for job in sorted({*known, *_JOBS}):
+                held.enter_context(self.lock(job, wait=job == "append"))
+            yield
+
     @property
     def current(self) -> str | None:
         """Id of the release being served, or None."""
@@ -168,9 +203,39 @@ class Collection:
             )
         return text.decode().strip()
 
-    def switch(self, release: Artifact) -> None:
-        """Make ``release`` the current one, atomically."""
-        write_atomic(self.path / "current", release.id + "\n")
+    def switch(self, release: Artifact, by: str = "build") -> None:
+        """Make ``release`` the current one, atomically, and add to the log of switches that ``by`` did it."""
+        with self.lock("switch", wait=True):
+            try:
+                before = self.current
+            except DamagedArtifactError:
+                before = None
+            write_atomic(self.path / "current", release.id + "\n")
+            sync(self.path)
+            if before != release.id:
+                when = datetime.now(UTC).isoformat(timespec="seconds")
+                entry = {"when": when, "release": release.id, "before": before, "by": by}
+                lines.append(self.path / SWITCHES, [entry])
+
+    def switches(self) -> list[dict[str, Any]]:
+        """Every switch of the current release, oldest first: ``release``, ``before``, ``by`` (build, release or rollback), ``when``."""
+        return [entry for _, entry in lines.read(self.path / SWITCHES, "Remove the line")]
+
+    def served(self) -> list[str]:
+        """Ids of the releases to go back through, the current one last. What was rolled back is not among them."""
+        trail: list[str] = []
+        for entry in self.switches():
+            release, before = str(entry.get("release")), entry.get("before")
+            if before and (not trail or trail[-1] != before):  # served before there was a log, or its line was lost
+                trail.append(str(before))
+            if entry.get("by") == "rollback" and release in trail:
+                del trail[trail.index(release) + 1 :]
+            if trail[-1:] != [release]:
+                trail.append(release)
+        current = self.current
+        if current is not None and trail[-1:] != [current]:
+            trail.append(current)
+        return trail
 
     def release(self, release_id: str | None = None) -> Artifact:
         """The named release, or the current one."""

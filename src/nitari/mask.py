@@ -109,7 +109,7 @@ class Masks:
                 f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}. "
                 "Annotators add more: nitari annotate --help",
                 text,
-                node.position if text else 0,
+                max(text.rfind(node.column, 0, node.position), 0),
             )
         column = self._column(node.column)
         return column.admits(_test(node, column.values.type, text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 import tarfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +84,7 @@ def _purge_addition(changes: Changes, addition: str, removed: np.ndarray) -> set
     small = changes.addition(addition)
     found = _kept_of(small.latest("catalog"), removed)
     if len(found) == small.latest("catalog").manifest.counts["ready"]:
-        _drop(changes.collection, small.path)
+        changes.collection.drop(small.path)
     elif found:
         spaces = changes.spaces(addition)
         aside = Collection(changes.collection.work("purge", {"addition": addition}), "addition")
@@ -94,7 +93,7 @@ def _purge_addition(changes: Changes, addition: str, removed: np.ndarray) -> set
         _rewrite(aside, removed)
         _delete_old(aside)
         changes.admit(aside.path, addition[:-6] + new_id()[-6:], spaces)  # as old as it was, and seen to be another
-        _drop(changes.collection, small.path)
+        changes.collection.drop(small.path)
     return set(found)
 
 
@@ -246,35 +245,16 @@ def _delete_old(collection: Collection) -> int:
         keep |= {(pinned["kind"], pinned["id"]) for pinned in release.manifest.parents.values()}
     count = 0
     for kind in _MADE:
-        for folder in _folders(collection, kind):
+        for folder in collection.folders(kind):
             for artifact_id in sorted(path.name for path in folder.iterdir() if path.is_dir()):
                 if (kind, artifact_id) in keep or _made_from(folder / artifact_id, kind, catalog):
                     continue
-                _drop(collection, folder / artifact_id)
+                collection.drop(folder / artifact_id)
                 count += 1
     for scratch in (collection.path / "cache", *(collection.path / "work").glob("*")):
         if not scratch.name.startswith("evaluate-"):  # one may be under way: evaluating takes no lock
             shutil.rmtree(scratch, ignore_errors=True)
     return count
-
-
-def _drop(collection: Collection, path: Path) -> None:
-    """Out of sight by one rename, so that nothing half-deleted is ever opened."""
-    aside = collection.work("purge", {"drop": str(path)})
-    shutil.rmtree(aside)
-    path.rename(aside)
-    shutil.rmtree(aside)
-
-
-def _folders(collection: Collection, kind: str) -> Iterable[Path]:
-    folder = collection.folder(kind)
-    if not folder.is_dir():
-        return []
-    return (
-        [folder / name for name in collection.spaces(kind)]
-        if kind in ("embeddings", "index", "annotation")
-        else [folder]
-    )
 
 
 def _made_from(path: Path, kind: str, catalog: Artifact) -> bool:
