@@ -4,6 +4,7 @@ import { asked, filterOf } from "./state.js";
 import { held } from "./upload.js";
 import { t } from "./words.js";
 
+const BASE = new URL(".", document.baseURI).href;
 const MOST_UNLIKED = 24; // those hidden before are only left out
 
 /** A problem document (RFC 9457), or what stood in for one. */
@@ -47,7 +48,7 @@ export const item = async (id, release) =>
   (await ask(`v1/items/${encodeURIComponent(id)}`, { query: { release } })).item;
 
 export function thumbnail(id, side) {
-  return new URL(`v1/items/${encodeURIComponent(id)}/thumbnail?side=${side}`, document.baseURI).href;
+  return `${BASE}v1/items/${encodeURIComponent(id)}/thumbnail?side=${side}`;
 }
 
 const seed = ({ id, box }) => (box ? { item_id: id, box } : id);

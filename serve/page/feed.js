@@ -29,8 +29,10 @@ export class Feed {
   /** The next page; calls while one is on its way share it. */
   more(k = this.items.length ? NEXT : FIRST) {
     if (this.done) return Promise.resolve();
-    this.loading ??= this.load(k).finally(() => (this.loading = null));
-    return this.loading;
+    if (this.loading) return this.loading;
+    const loading = this.load(k).finally(() => this.loading === loading && (this.loading = null));
+    this.loading = loading;
+    return loading;
   }
 
   async load(k) {
@@ -67,7 +69,10 @@ export class Feed {
     this.items = this.items.filter((item) => item.item_id !== id && item.copyOf !== id);
   }
 
+  /** Ends what is on its way; it can be asked for again. */
   stop() {
     this.controller.abort();
+    this.controller = new AbortController();
+    this.loading = null;
   }
 }

@@ -5,7 +5,8 @@ import { Tile, sideFor } from "./tile.js";
 
 const FEWEST = 3; // columns
 const MARGIN = 1.2; // screens above and below that are kept ready
-const AHEAD = 4; // screens before the end at which more is asked for
+const CALM = 400; // ms after other results come before what is out of sight is made ready
+const AHEAD = 2.5; // screens before the end at which more is asked for
 
 export class Grid {
   /** `act(name, item, event)` is told what was done to an item; `near()` that the end comes; `seen(items)` what is in sight. */
@@ -19,6 +20,7 @@ export class Grid {
     this.current = 0;
     this.more = false;
     this.frame = 0;
+    this.resting = 0;
     const look = settled(() => this.root.isConnected && !this.root.closest("[hidden]") && seen(this.visible()), 250);
     const draw = () => {
       this.frame ||= requestAnimationFrame(() => this.draw());
@@ -29,6 +31,10 @@ export class Grid {
     new ResizeObserver(draw).observe(root.parentElement);
     addEventListener("resize", draw);
     root.addEventListener("click", (event) => this.clicked(event));
+    root.addEventListener("pointerdown", (event) => {
+      const link = event.pointerType === "mouse" && event.button === 0 && event.target.closest("[data-act=open]");
+      if (link) act("ahead", this.items.find((item) => item.item_id === link.closest(".tile").dataset.id), event);
+    });
     root.addEventListener("keydown", (event) => this.pressed(event));
     root.addEventListener("focusin", (event) => {
       const tile = event.target.closest(".tile");
@@ -40,11 +46,21 @@ export class Grid {
   show(items, { more = false, moving = false, first = false } = {}) {
     this.items = items;
     this.more = more;
+    if (first) this.rest(CALM);
     if (first) this.current = 0;
     this.current = Math.max(0, Math.min(this.current, items.length - 1));
     this.root.classList.toggle("moving", moving);
     this.draw();
     this.look();
+  }
+
+  /** For some time nothing but what is in sight is drawn or asked for: that comes first. */
+  rest(time) {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.resting = 0;
+      this.draw();
+    }, time);
   }
 
   measure() {
@@ -66,11 +82,11 @@ export class Grid {
     const rows = Math.ceil(items.length / columns);
     this.root.style.height = `${Math.max(0, (rows + (this.more ? 1 : 0)) * step - this.gap)}px`;
     const top = -this.root.getBoundingClientRect().top;
-    const margin = innerHeight * MARGIN;
+    const margin = this.resting ? 0 : innerHeight * MARGIN;
     const from = Math.max(0, Math.floor((top - margin) / step)) * columns;
     const to = Math.min(items.length, Math.ceil((top + innerHeight + margin) / step) * columns);
     this.put(from, to);
-    if (this.more && top + innerHeight * (1 + AHEAD) > rows * step) this.near();
+    if (this.more && !this.resting && top + innerHeight * (1 + AHEAD) > rows * step) this.near();
   }
 
   put(from, to) {
@@ -100,7 +116,7 @@ export class Grid {
       if (tile.element === cursor) cursor = cursor.nextElementSibling;
       else this.root.insertBefore(tile.element, cursor);
     }
-    this.spare.length = Math.min(this.spare.length, 60);
+    this.spare.length = Math.min(this.spare.length, 200);
   }
 
   visible() {

@@ -13,8 +13,9 @@ import { openHelp } from "./help.js";
 import { Atlas } from "./map.js";
 import { clearProblem, note, say, showProblem, waiting } from "./notice.js";
 import { Seeds } from "./seeds.js";
+import { share } from "./share.js";
 import { Sliders } from "./sliders.js";
-import { Store, asked, filterOf } from "./state.js";
+import { Store, asked, filterOf, toSearch } from "./state.js";
 import { hold } from "./upload.js";
 import { Why } from "./why.js";
 import { fill, number, onLanguage, t } from "./words.js";
@@ -33,7 +34,7 @@ export class Page {
     const fail = (problem) => this.fail(problem);
     this.feedback = new Feedback();
     this.grid = new Grid(byId("grid"), { act, href, near: () => this.near(), seen: (items) => this.feed && this.feedback.shown(items, this.feed.id) });
-    this.seeds = new Seeds(byId("seeds"), this.store, { look, share: () => this.share() });
+    this.seeds = new Seeds(byId("seeds"), this.store, { look, share: () => share(this.store) });
     this.sliders = new Sliders(byId("sliders"), this.store);
     this.facets = new Facets(byId("facets"), this.store, (total) => this.counted(total));
     this.crop = new Crop(byId("large"), { sides: () => this.info.thumbnails, search: (seed, box) => this.part(seed, box) });
@@ -81,7 +82,7 @@ export class Page {
     this.frame(state);
     let feed = this.feeds.get(entry.key);
     if (feed !== this.feed) this.feed?.stop();
-    if (!feed) this.feeds.set(entry.key, (feed = new Feed(state)));
+    if (!feed) this.feeds.set(entry.key, (feed = this.begun(state)));
     if (this.feeds.size > FEEDS) this.feeds.delete(this.feeds.keys().next().value);
     const still = how === "refine" && this.feed;
     const count = Math.max(FIRST, still ? Math.min(this.feed.items.length, 240) : how === "pop" ? entry.loaded : 0);
@@ -109,6 +110,15 @@ export class Page {
     else this.compare.show(state, this.info, this.releases);
     this.facets.update(state);
     this.tell();
+  }
+
+  /** The feed of a state: the one that was begun as the button went down, or a new one. */
+  begun(state) {
+    const { ahead } = this;
+    this.ahead = null;
+    if (ahead && toSearch(ahead.state) === toSearch(state) && !state.upload) return ahead;
+    ahead?.stop();
+    return new Feed(state);
   }
 
   /** Which view is seen, and what leads to the others. */
@@ -182,6 +192,12 @@ export class Page {
   async act(name, item, event) {
     const { state } = this.store;
     const id = item.item_id;
+    if (name === "ahead") {
+      this.ahead?.stop();
+      this.ahead = new Feed({ ...state, ...this.towards(id) });
+      this.ahead.fill(FIRST).catch(() => {}); // what is wrong is told when it is asked for
+      return undefined;
+    }
     this.since = event?.timeStamp ?? performance.now();
     if (event?.type === "keydown" || event?.detail === 0) this.focusNext = true;
     if (name === "point") return this.why.open && this.explain(item);
@@ -257,16 +273,6 @@ export class Page {
     if (file.size > this.info.upload_limit) return note(t("upload.large", { size: size(file.size), limit: size(this.info.upload_limit) }));
     this.since = performance.now();
     return this.store.push({ upload: { key: hold(file), box: null }, like: [], text: "", view: "grid" });
-  }
-
-  async share() {
-    const link = location.origin + this.store.href();
-    try {
-      await navigator.clipboard.writeText(link);
-      note(t(this.store.state.upload ? "share.upload" : "share.done"));
-    } catch {
-      note(t("share.failed"), make("input", { type: "text", readOnly: true, value: link, onfocus: (event) => event.target.select() }));
-    }
   }
 
   counted(total) {

@@ -62,6 +62,8 @@ export class Tile {
     this.element.classList.toggle("differs", differs);
     this.element.classList.toggle("liked", liked);
     this.like.setAttribute("aria-pressed", String(liked));
+    if (this.named === name + document.documentElement.lang) return;
+    this.named = name + document.documentElement.lang;
     for (const [button, word] of [[this.like, "tile.like"], [this.hide, "tile.hide"], [this.why, "tile.why"]]) {
       button.setAttribute("aria-label", t(word, { name }));
       button.title = t(`${word}.short`);

@@ -25,15 +25,25 @@ export const current = () => language;
 export function t(word, values = {}) {
   let text = languages[language][word] ?? languages.en[word];
   if (text === undefined) throw new Error(`There is no word '${word}'. Add it to words/en.js and words/ja.js`);
-  if (typeof text === "object") text = text[new Intl.PluralRules(language).select(values.n)] ?? text.other;
+  if (typeof text === "object") text = text[rules().select(values.n)] ?? text.other;
   return text.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : values[name]));
 }
 
 export const has = (word) => word in languages.en;
 
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value);
+  return kept(`number ${digits}`, () => new Intl.NumberFormat(language, { maximumFractionDigits: digits, minimumFractionDigits: digits })).format(value);
 }
+
+const formats = new Map(); // making one takes longer than all it formats
+
+function kept(name, make) {
+  const key = `${language} ${name}`;
+  if (!formats.has(key)) formats.set(key, make());
+  return formats.get(key);
+}
+
+const rules = () => kept("plural", () => new Intl.PluralRules(language));
 
 /** Fills in the elements of the document that name their word. */
 export function fill(root = document) {
