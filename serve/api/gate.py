@@ -60,6 +60,8 @@ class Gate:
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                if message["status"] in (408, 413):  # what is still to come is not read
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         try:
@@ -125,7 +127,6 @@ async def _refuse(send: Send, refused: Problem, path: str) -> None:
     headers = [
         (b"content-type", problem.MEDIA_TYPE.encode()),
         (b"content-length", str(len(content)).encode()),
-        (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": refused.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": content})
