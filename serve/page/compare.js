@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { aborted, make } from "./dom.js";
 import { asked } from "./state.js";
-import { Tile } from "./tile.js";
+import { Tile, sideFor } from "./tile.js";
 import { number, t } from "./words.js";
 
 const COUNT = 48;
@@ -50,7 +50,7 @@ export class Compare {
       choice.append(...releases.map((one) => make("option", { value: one.id, selected: one.id === release }, releaseTitle(one))));
       const tiles = list.map((item) => {
         const tile = new Tile();
-        tile.show(item, { href: this.href(item), side: info.thumbnails[0], liked: liked.has(item.item_id), differs: !other.has(item.item_id) });
+        tile.show(item, { href: this.href(item), side: sideFor(140, info.thumbnails), liked: liked.has(item.item_id), differs: !other.has(item.item_id) });
         return tile.element;
       });
       const spaces = releases.find(({ id }) => id === release)?.spaces ?? [];

@@ -115,18 +115,18 @@ export class Facets {
     this.store.push({ picks });
   }
 
-  /** Shows what is wrong with the written filter, and where. False: it is not in what was written. */
+  /** Shows what is wrong with the written filter, and where; returns the text with the place marked, null where it is not in it. */
   fail(problem, state) {
     const inside = filterOf(state) === state.where.trim() ? 0 : 1; // behind a parenthesis
     const at = problem.position - inside;
     const text = state.where.trim();
-    if (problem.position === null || !text || at < 0 || at > text.length) return false;
-    const mark = make("mark", {}, text.slice(at, at + 1) || " ");
-    const fact = problem.detail.split("\n")[0];
-    this.error.replaceChildren(make("code", {}, text.slice(0, at), mark, text.slice(at + 1)), make("span", {}, fact));
+    if (problem.position === null || !text || at < 0 || at > text.length) return null;
+    const length = Math.max(1, /^\w*/.exec(text.slice(at))[0].length);
+    const marked = () => make("code", {}, text.slice(0, at), make("mark", {}, text.slice(at, at + length) || "\u00a0"), text.slice(at + length));
+    this.error.replaceChildren(marked(), make("span", {}, problem.detail.split("\n")[0].split(/(?<=\.) /)[0]));
     this.error.hidden = false;
     this.text.value = text;
-    this.text.setSelectionRange(at, Math.min(text.length, at + 1));
-    return true;
+    this.text.setSelectionRange(at, Math.min(text.length, at + length));
+    return marked();
   }
 }

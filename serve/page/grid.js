@@ -1,6 +1,6 @@
 // Results as a grid of any length: only the rows in sight, and some around them, are in the document.
 
-import { settled } from "./dom.js";
+import { make, settled } from "./dom.js";
 import { Tile, sideFor } from "./tile.js";
 
 const FEWEST = 3; // columns
@@ -49,6 +49,7 @@ export class Grid {
     if (first) this.rest(CALM);
     if (first) this.current = 0;
     this.current = Math.max(0, Math.min(this.current, items.length - 1));
+    for (const box of this.root.querySelectorAll(".ghost")) box.remove();
     this.root.classList.toggle("moving", moving);
     this.draw();
     this.look();
@@ -117,6 +118,20 @@ export class Grid {
       else this.root.insertBefore(tile.element, cursor);
     }
     this.spare.length = Math.min(this.spare.length, 200);
+  }
+
+  /** Empty boxes, while the first results are on their way. */
+  ghosts() {
+    if (this.root.closest("[hidden]")) return;
+    this.measure();
+    const rows = Math.ceil(innerHeight / this.step);
+    const boxes = Array.from({ length: rows * this.columns }, (_, i) => {
+      const box = make("li", { class: "tile ghost", aria: { hidden: "true" } });
+      box.style.width = box.style.height = `${this.cell}px`;
+      box.style.transform = `translate(${this.start + (i % this.columns) * this.step}px, ${Math.floor(i / this.columns) * this.step}px)`;
+      return box;
+    });
+    this.root.replaceChildren(...boxes);
   }
 
   visible() {

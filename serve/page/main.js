@@ -59,7 +59,7 @@ listenKeys({
   },
   help: () => openHelp(page.info),
   map: () => page.info?.map && store.push({ view: store.state.view === "map" ? "grid" : "map" }),
-  escape: () => page.why.close(),
+  escape: () => (drawer.open ? drawer.turn(false) : page.why.close()),
 });
 
 page.refresh("pop");

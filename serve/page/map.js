@@ -7,7 +7,7 @@ import { Plane } from "./plane.js";
 import { filterOf } from "./state.js";
 import { number, t } from "./words.js";
 
-const LIMIT = 1500; // points in sight
+const LIMIT = 2500; // points in sight
 const DEEPEST = 120; // screens of map
 
 export class Atlas {

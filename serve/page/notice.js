@@ -20,12 +20,12 @@ export function say(text) {
 }
 
 /** A problem document in words; `again` tries once more, `others` are further buttons as [text, run]. */
-export function showProblem(problem, again = null, others = []) {
+export function showProblem(problem, again = null, others = [], place = null) {
   const box = byId("problem");
   const button = ([text, run]) => make("button", { type: "button", onclick: run }, text);
   const buttons = [...(again ? [[t("problem.again"), again]] : []), ...others].map(button);
-  const lines = problem.detail && problem.detail !== problem.title ? make("p", {}, problem.detail) : null;
-  box.replaceChildren(make("h2", {}, problem.title || t("problem.unknown")), ...[lines].filter(Boolean), make("div", { class: "row wrap" }, buttons));
+  const lines = problem.detail && problem.detail !== problem.title ? make("p", {}, typeof problem.position === "number" ? problem.detail.split("\n")[0] : problem.detail) : null;
+  box.replaceChildren(make("h2", {}, problem.title || t("problem.unknown")), ...[place, lines].filter(Boolean), make("div", { class: "row wrap" }, buttons));
   box.hidden = false;
 }
 

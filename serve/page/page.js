@@ -51,8 +51,16 @@ export class Page {
     return { like: [{ id, box: null }], upload: null, text: "", view: "grid" };
   }
 
-  async load(state) {
-    if (this.info && this.loaded === state.release) return;
+  load(state) {
+    if (this.info && this.loaded === state.release) return Promise.resolve();
+    if (this.coming?.release !== state.release) {
+      const done = this.fetch(state).finally(() => this.coming?.done === done && (this.coming = null));
+      this.coming = { release: state.release, done };
+    }
+    return this.coming.done;
+  }
+
+  async fetch(state) {
     const [info, { releases }] = await Promise.all([api.collection(state.release), api.releases()]);
     this.info = info;
     this.loaded = state.release;
@@ -89,10 +97,16 @@ export class Page {
     const results = state.view === "grid" && !(feed.items.length && how !== "more");
     waiting(true);
     try {
-      await Promise.all([this.load(state), results ? feed.fill(count) : null]);
+      const coming = Promise.all([this.load(state), results ? feed.fill(count) : null]);
+      this.seeds.update(state);
+      this.sliders.update(state);
+      if (results && !this.grid.items.length) this.grid.ghosts();
+      await coming;
     } catch (problem) {
       if (turn !== this.turn || aborted(problem)) return;
       this.feeds.delete(entry.key);
+      await this.load(state).catch(() => {}); // the controls are there to put it right
+      this.frame(state);
       this.grid.show([]);
       byId("end").hidden = true;
       this.fail(problem);
@@ -103,8 +117,6 @@ export class Page {
     if (turn !== this.turn) return;
     this.frame(state);
     this.feed = feed;
-    this.seeds.update(state);
-    this.sliders.update(state);
     if (state.view === "grid") this.show(how, entry);
     else if (state.view === "map") this.atlas.show(state, this.info);
     else this.compare.show(state, this.info, this.releases);
@@ -288,10 +300,10 @@ export class Page {
 
   fail(problem) {
     const { state } = this.store;
-    if (problem.position !== null && problem.position !== undefined) this.facets.fail(problem, state);
+    const place = typeof problem.position === "number" ? this.facets.fail(problem, state) : null;
     const widen = [t("facets.clear"), () => this.store.push({ picks: {}, where: "" })];
     const over = [t("seeds.clear"), () => this.store.push({ like: [], unlike: [], upload: null, weights: null, release: null })];
-    showProblem(problem, () => this.refresh("push"), filterOf(state) ? [widen] : asked(state) || state.release ? [over] : []);
+    showProblem(problem, () => this.refresh("push"), filterOf(state) ? [widen] : asked(state) || state.release ? [over] : [], place);
     say("");
   }
 

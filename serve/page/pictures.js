@@ -23,7 +23,6 @@ export class Pictures {
       if (image.ready) return image;
     } else {
       this.waiting.push(url);
-      queueMicrotask(() => this.pump());
     }
     for (const other of others) {
       const rough = this.kept.get(api.thumbnail(id, other));
@@ -50,7 +49,10 @@ export class Pictures {
         .decode()
         .then(() => {
           image.ready = true;
-          this.changed();
+          this.later ??= setTimeout(() => {
+            this.later = undefined;
+            this.changed();
+          }, 50);
         })
         .catch(() => {})
         .finally(() => {

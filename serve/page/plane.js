@@ -2,7 +2,15 @@
 
 const LEAST = 26; // pixels of a picture's side
 const LARGEST = 132;
-const ROOM = 1.12; // side of a cell, in pictures
+const ROOM = 1.06; // side of a cell, in pictures
+
+/** The cell of a place, then those it is next to: the nearer the earlier. */
+function around(u, v) {
+  const [column, row] = [Math.floor(u), Math.floor(v)];
+  const dx = u - column < 0.5 ? -1 : 1;
+  const dy = v - row < 0.5 ? -1 : 1;
+  return [[column, row], [column + dx, row], [column, row + dy], [column + dx, row + dy]];
+}
 
 export class Plane {
   constructor(canvas, pictures) {
@@ -55,39 +63,45 @@ export class Plane {
       .map(([id, x, y]) => [id, ...this.toScreen(x, y)])
       .filter(([, px, py]) => px > -LARGEST && py > -LARGEST && px < width + LARGEST && py < height + LARGEST);
     const size = this.side(near.length);
-    const cell = size * ROOM;
-    // Cells lie on the map, not on the screen, so that moving changes nothing.
-    const [ox, oy] = this.toScreen(0, 0);
-    const taken = new Set();
-    this.shown = [];
-    context.fillStyle = style.getPropertyValue("--dot");
-    for (const [id, px, py] of near) {
-      const key = `${Math.floor((px - ox) / cell)},${Math.floor((py - oy) / cell)}`;
-      if (taken.has(key)) context.fillRect(px - 1.25, py - 1.25, 2.5, 2.5);
-      else {
-        taken.add(key);
-        this.shown.push([id, px, py]);
-      }
-    }
+    this.settle(near, size * ROOM, style.color);
     this.pictures.restart();
     const side = this.sides.find((value) => value >= size * ratio * 0.8) ?? this.sides.at(-1);
     this.size = size;
     for (const [id, px, py] of this.shown) this.picture(id, px, py, size, side, style);
-    if (this.hovered) this.frame(this.hovered, size, style.getPropertyValue("--accent"), 2.5);
+    this.pictures.pump();
+    if (this.hovered) this.frame(this.shown.find(([id]) => id === this.hovered[0]) ?? this.hovered, size, style.caretColor, 2.5);
+  }
+
+  /** Each picture takes the free cell nearest to its place; where none is near, it is a dot.
+   *  Cells lie on the map, not on the screen, so that moving changes nothing. */
+  settle(near, cell, colour) {
+    const [ox, oy] = this.toScreen(0, 0);
+    const taken = new Set();
+    this.shown = [];
+    this.context.fillStyle = colour;
+    for (const [id, px, py] of near) {
+      const [u, v] = [(px - ox) / cell, (py - oy) / cell];
+      const free = around(u, v).find(([column, row]) => !taken.has(`${column},${row}`));
+      if (!free) this.context.fillRect(px - 1.25, py - 1.25, 2.5, 2.5);
+      else {
+        taken.add(`${free[0]},${free[1]}`);
+        this.shown.push([id, ox + (free[0] + 0.5) * cell, oy + (free[1] + 0.5) * cell]);
+      }
+    }
   }
 
   picture(id, px, py, size, side, style) {
     const { context } = this;
     const image = this.pictures.get(id, side, this.sides);
     if (!image) {
-      context.fillStyle = style.getPropertyValue("--tile");
+      context.fillStyle = style.textDecorationColor;
       context.fillRect(px - size / 2, py - size / 2, size, size);
       return;
     }
     const fit = size / Math.max(image.naturalWidth, image.naturalHeight);
     const [w, h] = [image.naturalWidth * fit, image.naturalHeight * fit];
     context.drawImage(image, px - w / 2, py - h / 2, w, h);
-    if (this.marked.has(id)) this.frame([id, px, py], size, style.getPropertyValue("--accent"), 3);
+    if (this.marked.has(id)) this.frame([id, px, py], size, style.caretColor, 3);
   }
 
   frame([, px, py], size, colour, width) {

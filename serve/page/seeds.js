@@ -35,8 +35,8 @@ export class Seeds {
     const tools = make(
       "div",
       { class: "tools" },
-      make("button", { type: "button", class: "plain text", onclick: this.share, title: t("share.label") }, icon("link"), make("span", {}, t("share"))),
-      make("button", { type: "button", class: "plain text", onclick: () => this.store.push({ like: [], unlike: [], upload: null }) }, icon("close"), make("span", {}, t("seeds.clear"))),
+      make("button", { type: "button", class: "plain text", onclick: this.share, title: t("share.label"), aria: { label: t("share.label") } }, icon("link"), make("span", {}, t("share"))),
+      make("button", { type: "button", class: "plain text", title: t("seeds.clear"), aria: { label: t("seeds.clear") }, onclick: () => this.store.push({ like: [], unlike: [], upload: null }) }, icon("close"), make("span", {}, t("seeds.clear"))),
     );
     const sets = [group("seeds.like", liked, "likes"), group("seeds.unlike", unliked, "unlikes", rest > 0 ? make("span", { class: "note" }, t("seeds.more", { n: rest })) : null)];
     this.root.replaceChildren(make("div", { class: "seedsets" }, ...sets.filter(Boolean)), tools);

@@ -25,7 +25,7 @@ export class Sliders {
     this.note = make("span", { class: "note" }, t("sliders.note"));
     const variety = this.row(null, t("sliders.diversity"), t("sliders.diversity.hint"), 1);
     variety.classList.add("variety");
-    this.body.replaceChildren(...rows, variety, make("p", { class: "row last" }, this.note, this.reset));
+    this.body.replaceChildren(this.reset, ...rows, variety, this.note);
     this.update(state);
   }
 
@@ -59,5 +59,6 @@ export class Sliders {
     }
     this.reset.hidden = state.weights === null && state.diversity === 0;
     this.note.hidden = asked(state);
+    this.body.classList.toggle("idle", !asked(state));
   }
 }
