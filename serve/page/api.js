@@ -5,6 +5,8 @@ import { held } from "./upload.js";
 import { t } from "./words.js";
 
 const BASE = new URL(".", document.baseURI).href;
+const MOST_LIKED = 50; // as the server takes
+const MOST_EXCLUDED = 1000;
 const MOST_UNLIKED = 24; // those hidden before are only left out
 
 /** A problem document (RFC 9457), or what stood in for one. */
@@ -60,17 +62,18 @@ export function results(state, { k = 60, after = null, release = state.release, 
     return ask("v1/items", { query: { where, text: state.text, k, after, release }, signal });
   }
   const body = {
-    like: state.like.map(seed),
+    like: state.like.slice(-MOST_LIKED).map(seed),
     unlike: state.unlike.slice(-MOST_UNLIKED),
-    exclude: state.unlike.slice(0, -MOST_UNLIKED),
+    exclude: state.unlike.slice(0, -MOST_UNLIKED).slice(-MOST_EXCLUDED),
     where,
     k,
     weights: state.weights,
     diversity: state.diversity,
     after,
     release,
-    interleave: state.interleave,
   };
+  // Pictures are encoded for one release: results of two are not mixed for them.
+  if (state.interleave && !state.upload && !state.like.some(({ box }) => box)) body.interleave = state.interleave;
   if (!state.upload) return ask("v1/recommend", { ...json(body), signal });
   const picture = held(state.upload.key);
   if (!picture) return Promise.reject(new Problem({ title: t("upload.gone"), detail: t("upload.gone.remedy") }));
@@ -83,7 +86,8 @@ export function results(state, { k = 60, after = null, release = state.release, 
 /** Events on their way, even as the page is being left. */
 export function feedback(events) {
   const url = new URL("v1/feedback", document.baseURI).href;
-  const body = new Blob([JSON.stringify({ events })], { type: "application/json" });
-  if (document.visibilityState === "hidden" && navigator.sendBeacon?.(url, body)) return;
-  fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
+  const sent = json({ events });
+  const leaving = document.visibilityState === "hidden";
+  if (leaving && navigator.sendBeacon?.(url, new Blob([sent.body], { type: "application/json" }))) return;
+  fetch(url, { ...sent, keepalive: true }).catch(() => {});
 }

@@ -4,7 +4,8 @@ import * as api from "./api.js";
 import { unique } from "./dom.js";
 
 export const FIRST = 60;
-const NEXT = 120;
+const NEXT = 120; // and more, the further one goes
+const MOST = 480;
 
 export class Feed {
   constructor(state) {
@@ -17,17 +18,18 @@ export class Feed {
     this.release = null;
     this.place = 0;
     this.passed = new Set(state.unlike); // browsing and words know nothing of them
+    this.known = new Set();
     this.controller = new AbortController();
     this.loading = null;
   }
 
   /** Loads until there are `count` items or no more. */
   async fill(count) {
-    while (!this.done && this.items.length < count) await this.more(Math.max(FIRST, Math.min(count, 600)));
+    while (!this.done && this.items.length < count) await this.more(Math.max(FIRST, Math.min(count - this.items.length, MOST)));
   }
 
   /** The next page; calls while one is on its way share it. */
-  more(k = this.items.length ? NEXT : FIRST) {
+  more(k = this.items.length ? Math.min(MOST, Math.max(NEXT, this.items.length >> 1)) : FIRST) {
     if (this.done) return Promise.resolve();
     if (this.loading) return this.loading;
     const loading = this.load(k).finally(() => this.loading === loading && (this.loading = null));
@@ -37,10 +39,10 @@ export class Feed {
 
   async load(k) {
     const page = await api.results(this.state, { k, after: this.after, signal: this.controller.signal });
-    const known = new Set(this.items.map((item) => item.item_id));
     page.results.forEach((result, i) => {
       this.place += 1;
-      if (this.passed.has(result.item_id) || known.has(result.item_id)) return;
+      if (this.passed.has(result.item_id) || this.known.has(result.item_id)) return;
+      this.known.add(result.item_id);
       this.items.push({ ...result, place: this.place, arm: page.arms?.[i] ?? null, copyOf: null });
     });
     this.after = page.after;

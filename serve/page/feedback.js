@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { unique } from "./dom.js";
 
-const EVERY = 3000;
+const EVERY = 2000; // ms
 const MOST = 200;
 const KEPT = "nitari.session";
 

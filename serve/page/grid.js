@@ -46,6 +46,8 @@ export class Grid {
   show(items, { more = false, moving = false, first = false } = {}) {
     this.items = items;
     this.more = more;
+    this.unfolded = new Set();
+    for (const { copyOf } of items) if (copyOf) this.unfolded.add(copyOf);
     if (first) this.rest(CALM);
     if (first) this.current = 0;
     this.current = Math.max(0, Math.min(this.current, items.length - 1));
@@ -104,13 +106,12 @@ export class Grid {
       this.spare.push(tile);
     }
     const side = sideFor(this.cell, this.sides);
-    const unfolded = new Set(this.items.map((item) => item.copyOf));
     let cursor = this.root.firstElementChild;
     for (const [id, i] of [...wanted].sort((a, b) => a[1] - b[1])) {
       const item = this.items[i];
       let tile = this.tiles.get(id);
       if (!tile) this.tiles.set(id, (tile = this.spare.pop() ?? new Tile()));
-      tile.show(item, { href: this.href(item), side, liked: this.liked.has(id), unfolded: unfolded.has(id) });
+      tile.show(item, { href: this.href(item), side, liked: this.liked.has(id), unfolded: this.unfolded.has(id) });
       tile.place(this.start + (i % this.columns) * this.step, Math.floor(i / this.columns) * this.step, this.cell);
       tile.count(i + 1, this.more ? -1 : this.items.length);
       tile.reach(i === this.current);
@@ -189,10 +190,16 @@ export class Grid {
     if (before > -this.step && before < innerHeight) scrollBy({ top: where() - before, behavior: "instant" });
   }
 
-  /** Moves the focus to an item, bringing it into sight first. */
-  focus(index = this.current) {
+  /** Moves the focus to an item, bringing it into sight first where `scroll`. */
+  focus(index = this.current, scroll = true) {
     if (!this.items.length) return;
     this.point(index);
+    if (scroll) this.reveal(index);
+    this.draw();
+    this.tiles.get(this.items[index].item_id)?.link.focus({ preventScroll: true });
+  }
+
+  reveal(index) {
     const at = Math.floor(index / this.columns) * this.step;
     const top = this.root.getBoundingClientRect().top + scrollY;
     const bar = document.querySelector(".bar").offsetHeight + this.gap;
@@ -200,7 +207,5 @@ export class Grid {
     const high = top + at + this.cell + this.gap - innerHeight;
     if (scrollY > low) scrollTo({ top: Math.max(0, low), behavior: "instant" });
     else if (scrollY < high) scrollTo({ top: high, behavior: "instant" });
-    this.draw();
-    this.tiles.get(this.items[index].item_id)?.link.focus({ preventScroll: true });
   }
 }

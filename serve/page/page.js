@@ -1,6 +1,6 @@
 // The page: a state from the URL becomes a question, its answers become what is seen.
 
-import * as api from "./api.js";
+import { About } from "./about.js";
 import { Compare } from "./compare.js";
 import { Crop } from "./crop.js";
 import { aborted, byId, make, settled } from "./dom.js";
@@ -16,6 +16,7 @@ import { Seeds } from "./seeds.js";
 import { share } from "./share.js";
 import { Sliders } from "./sliders.js";
 import { Store, asked, filterOf, toSearch } from "./state.js";
+import { timed } from "./timing.js";
 import { hold } from "./upload.js";
 import { Why } from "./why.js";
 import { fill, number, onLanguage, t } from "./words.js";
@@ -26,7 +27,7 @@ export class Page {
   constructor() {
     this.store = new Store();
     this.feeds = new Map();
-    this.releases = [];
+    this.about = new About();
     this.turn = 0;
     const act = (name, item, event) => this.act(name, item, event);
     const href = (item) => this.store.href(this.towards(item.item_id));
@@ -40,9 +41,10 @@ export class Page {
     this.crop = new Crop(byId("large"), { sides: () => this.info.thumbnails, search: (seed, box) => this.part(seed, box) });
     this.why = new Why(byId("why"), { act, look, closed: (item, inside) => this.grid.still(() => inside && this.back(item)) });
     this.compare = new Compare(byId("compare"), this.store, { act, href, fail });
-    this.atlas = new Atlas(byId("map"), { open: (id) => this.store.push(this.towards(id)), fail });
+    this.atlas = new Atlas(byId("map"), { open: (id) => this.follow({ item_id: id }), fail });
     this.store.onChange((state, how) => this.refresh(how));
     onLanguage(() => this.info && (this.build(), this.refresh("language")));
+    this.store.leave = () => this.keep();
     addEventListener("scroll", settled(() => this.keep(), 200), { passive: true });
   }
 
@@ -51,21 +53,12 @@ export class Page {
     return { like: [{ id, box: null }], upload: null, text: "", view: "grid" };
   }
 
-  load(state) {
-    if (this.info && this.loaded === state.release) return Promise.resolve();
-    if (this.coming?.release !== state.release) {
-      const done = this.fetch(state).finally(() => this.coming?.done === done && (this.coming = null));
-      this.coming = { release: state.release, done };
-    }
-    return this.coming.done;
+  get info() {
+    return this.about.info;
   }
 
-  async fetch(state) {
-    const [info, { releases }] = await Promise.all([api.collection(state.release), api.releases()]);
-    this.info = info;
-    this.loaded = state.release;
-    this.releases = releases;
-    this.build();
+  async load(state) {
+    if (await this.about.load(state.release)) this.build();
   }
 
   /** Draws what depends on the collection and the language. */
@@ -79,7 +72,7 @@ export class Page {
     this.grid.sides = this.seeds.sides = info.thumbnails;
     this.sliders.build(state, info);
     this.facets.build(state, info);
-    drawFoot(byId("foot"), { state, releases: this.releases, store: this.store, help: () => openHelp(info) });
+    drawFoot(byId("foot"), { state, releases: this.about.releases, store: this.store, help: () => openHelp(info) });
     fill(byId("views"));
   }
 
@@ -94,7 +87,7 @@ export class Page {
     if (this.feeds.size > FEEDS) this.feeds.delete(this.feeds.keys().next().value);
     const still = how === "refine" && this.feed;
     const count = Math.max(FIRST, still ? Math.min(this.feed.items.length, 240) : how === "pop" ? entry.loaded : 0);
-    const results = state.view === "grid" && !(feed.items.length && how !== "more");
+    const results = state.view === "grid";
     waiting(true);
     try {
       const coming = Promise.all([this.load(state), results ? feed.fill(count) : null]);
@@ -119,7 +112,7 @@ export class Page {
     this.feed = feed;
     if (state.view === "grid") this.show(how, entry);
     else if (state.view === "map") this.atlas.show(state, this.info);
-    else this.compare.show(state, this.info, this.releases);
+    else this.compare.show(state, this.info, this.about.releases);
     this.facets.update(state);
     this.tell();
   }
@@ -139,9 +132,10 @@ export class Page {
     for (const [id, view] of [["results", "grid"], ["map", "map"], ["compare", "compare"]]) byId(id).hidden = state.view !== view;
     for (const link of byId("views").children) {
       const { view } = link.dataset;
-      link.hidden = view === "map" ? !info?.map : view === "compare" && this.releases.length < 2;
+      link.hidden = view === "map" ? !info?.map : view === "compare" && this.about.releases.length < 2;
       link.href = this.store.href({ view });
-      link.toggleAttribute("aria-current", state.view === view);
+      if (state.view === view) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
     }
     byId("views").hidden = [...byId("views").children].filter((link) => !link.hidden).length < 2;
     document.body.dataset.view = state.view;
@@ -150,17 +144,19 @@ export class Page {
 
   show(how, entry) {
     const { feed, grid } = this;
-    const inGrid = grid.root.contains(document.activeElement) || this.focusNext;
+    const inGrid = grid.root.contains(document.activeElement);
     const first = !["refine", "pop", "slide", "language"].includes(how);
     grid.liked = new Set(feed.state.like.map((seed) => seed.id));
+    if (how === "pop") grid.current = entry.at ?? 0;
     grid.show(feed.items, { more: !feed.done, first });
     if (how === "pop") scrollTo({ top: entry.y, behavior: "instant" });
     else if (first || how === "slide") scrollTo({ top: 0, behavior: "instant" });
-    if (inGrid && feed.items.length) grid.focus(Math.min(grid.current, feed.items.length - 1));
+    if (this.focusNext || inGrid) grid.focus(grid.current, this.focusNext);
     this.focusNext = false;
     if (this.why.open) this.explain(feed.items.find((item) => item.item_id === this.why.item.item_id) ?? null);
     this.ended();
-    this.timed();
+    if (this.since) timed(this.since, grid.root);
+    this.since = null;
   }
 
   ended() {
@@ -173,17 +169,6 @@ export class Page {
     const widen = [t("facets.clear"), () => this.store.push({ picks: {}, where: "", text: "" })];
     const detail = narrowed || asked(state) ? t("empty.detail") : t("empty.collection");
     showProblem({ title: t("empty.title"), detail }, null, narrowed ? [widen] : []);
-  }
-
-  /** Marks how long it took from what was done to results, and to their pictures, on the screen. */
-  timed() {
-    const start = this.since;
-    this.since = null;
-    if (start === null || start === undefined) return;
-    const images = [...this.grid.root.querySelectorAll("img")];
-    const mark = (name) => performance.measure(name, { start, end: performance.now() });
-    requestAnimationFrame(() => setTimeout(() => mark("nitari:results")));
-    Promise.allSettled(images.map((image) => image.decode())).then(() => requestAnimationFrame(() => setTimeout(() => mark("nitari:pictures"))));
   }
 
   async near() {
@@ -201,6 +186,12 @@ export class Page {
     this.ended();
   }
 
+  follow(item, question = null) {
+    this.feedback.tell("clicked", item, question);
+    this.why.close();
+    this.store.push(this.towards(item.item_id));
+  }
+
   async act(name, item, event) {
     const { state } = this.store;
     const id = item.item_id;
@@ -215,11 +206,7 @@ export class Page {
     if (name === "point") return this.why.open && this.explain(item);
     if (name === "why") return this.explain(item, true);
     if (name === "unfold") return this.unfold(item);
-    if (name === "open") {
-      this.feedback.tell("clicked", item, this.feed?.id ?? null);
-      this.why.close();
-      return this.store.push(this.towards(id));
-    }
+    if (name === "open") return this.follow(item, this.feed?.id);
     const liked = state.like.some((seed) => seed.id === id);
     if (name === "like" && liked) return this.store.push({ like: state.like.filter((seed) => seed.id !== id) }, "refine");
     if (name === "like") {
@@ -308,6 +295,6 @@ export class Page {
   }
 
   keep() {
-    if (this.store.state.view === "grid" && this.feed) this.store.keep(scrollY, this.feed.items.length);
+    if (this.store.state.view === "grid" && this.feed) this.store.keep(scrollY, this.feed.items.length, this.grid.current);
   }
 }

@@ -81,6 +81,7 @@ export class Store {
     this.state = { ...parse(location.search), upload: history.state?.upload ?? null };
     this.entry = { key: unique(), y: 0, loaded: 0, ...history.state };
     this.listeners = new Set();
+    this.leave = null; // called before another entry takes the place of this one
     history.replaceState(this.entry, "");
     addEventListener("popstate", (event) => {
       this.state = { ...parse(location.search), upload: event.state?.upload ?? null };
@@ -90,6 +91,7 @@ export class Store {
   }
 
   push(change, how = "push") {
+    this.leave?.();
     this.state = { ...this.state, ...change };
     this.entry = { key: unique(), y: 0, loaded: 0, upload: this.state.upload };
     history.pushState(this.entry, "", this.href());
@@ -103,9 +105,9 @@ export class Store {
     this.tell(how);
   }
 
-  /** Remembers how far this entry was scrolled and loaded, for coming back to it. */
-  keep(y, loaded) {
-    this.entry = { ...this.entry, y, loaded };
+  /** Remembers how far this entry was scrolled and loaded, and the item one was at, for coming back to it. */
+  keep(y, loaded, at) {
+    this.entry = { ...this.entry, y, loaded, at };
     history.replaceState(this.entry, "");
   }
 

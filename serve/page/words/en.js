@@ -67,8 +67,6 @@ export const en = {
   "status.all": { one: "{n} picture", other: "{n} pictures" },
   "status.like": { one: "{n} picture, the most alike first", other: "{n} pictures, the most alike first" },
   "status.words": { one: "Found by words among {n} picture", other: "Found by words among {n} pictures" },
-  "status.loaded": { one: "{n} result", other: "{n} results" },
-  "status.loading": "Looking …",
   "end.all": "That is all.",
   "empty.title": "Nothing matches",
   "empty.detail": "No picture fits the filter and words. Widen them to see more.",

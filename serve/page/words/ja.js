@@ -67,8 +67,6 @@ export const ja = {
   "status.all": "画像 {n} 件",
   "status.like": "{n} 件を似ている順に",
   "status.words": "{n} 件から言葉で検索",
-  "status.loaded": "結果 {n} 件",
-  "status.loading": "探しています…",
   "end.all": "以上です。",
   "empty.title": "見つかりません",
   "empty.detail": "条件と言葉に合う画像がありません。条件をゆるめてください。",
