@@ -1,0 +1,89 @@
+// One picture among results: a link to more like it, and what can be done with it.
+
+import * as api from "./api.js";
+import { iconButton, make } from "./dom.js";
+import { number, t } from "./words.js";
+
+const seen = new Set(); // addresses that came before: they need not fade in
+
+/** The smallest of the kept sides that fills `pixels` well; the largest where none does. */
+export function sideFor(pixels, sides) {
+  const wanted = pixels * (window.devicePixelRatio || 1) * 0.85;
+  return [...sides].sort((a, b) => a - b).find((side) => side >= wanted) ?? Math.max(...sides);
+}
+
+export const nameOf = (item) => String(item.attributes?.file_name ?? item.item_id);
+
+/** An image that fits its box, whatever its shape: the box is there before it is. */
+export function picture(url, alt, priority = "auto") {
+  const image = make("img", { alt, decoding: "async", draggable: false, fetchPriority: priority });
+  if (!seen.has(url)) image.classList.add("coming");
+  image.addEventListener("load", () => {
+    seen.add(url);
+    image.classList.toggle("tall", image.naturalHeight > image.naturalWidth);
+    image.classList.remove("coming");
+  });
+  image.addEventListener("error", () => image.classList.add("missing"));
+  image.src = url;
+  return image;
+}
+
+export class Tile {
+  constructor() {
+    this.link = make("a", { class: "picture", data: { act: "open" } });
+    this.badge = make("button", { type: "button", class: "badge", data: { act: "unfold" } });
+    this.like = iconButton("heart", "", undefined, { class: "plain like", data: { act: "like" } });
+    this.hide = iconButton("hide", "", undefined, { class: "plain hide", data: { act: "hide" } });
+    this.why = iconButton("why", "", undefined, { class: "plain", data: { act: "why" } });
+    this.element = make("li", { class: "tile" }, this.link, this.badge, make("div", { class: "acts" }, this.like, this.hide, this.why));
+    this.item = null;
+  }
+
+  /** Shows an item. `marks`: href, side, liked, unfolded, differs; what is the same as before stays untouched. */
+  show(item, { href, side, liked = false, unfolded = false, differs = false }) {
+    const name = nameOf(item);
+    const url = api.thumbnail(item.item_id, side);
+    if (this.url !== url) {
+      this.link.replaceChildren(picture(url, name));
+      this.url = url;
+    }
+    this.item = item;
+    this.element.dataset.id = item.item_id;
+    this.link.href = href;
+    this.badge.hidden = !item.copies?.length;
+    if (item.copies?.length) {
+      this.badge.textContent = unfolded ? "−" : `+${number(item.copies.length)}`;
+      const label = t(unfolded ? "tile.fold" : "tile.unfold", { n: item.copies.length });
+      this.badge.title = label;
+      this.badge.setAttribute("aria-label", label);
+      this.badge.setAttribute("aria-expanded", String(unfolded));
+    }
+    this.element.classList.toggle("copy", Boolean(item.copyOf));
+    this.element.classList.toggle("differs", differs);
+    this.element.classList.toggle("liked", liked);
+    this.like.setAttribute("aria-pressed", String(liked));
+    if (this.named === name + document.documentElement.lang) return;
+    this.named = name + document.documentElement.lang;
+    for (const [button, word] of [[this.like, "tile.like"], [this.hide, "tile.hide"], [this.why, "tile.why"]]) {
+      button.setAttribute("aria-label", t(word, { name }));
+      button.title = t(`${word}.short`);
+    }
+  }
+
+  /** Reached by the Tab key: the current one of the grid alone is. */
+  reach(on) {
+    for (const element of [this.link, this.badge, this.like, this.hide, this.why]) element.tabIndex = on ? 0 : -1;
+  }
+
+  place(x, y, cell) {
+    const style = this.element.style;
+    style.width = style.height = `${cell}px`;
+    style.transform = `translate(${x}px, ${y}px)`;
+  }
+
+  /** What the grid says about where it is among all. */
+  count(place, total) {
+    this.element.setAttribute("aria-posinset", String(place));
+    this.element.setAttribute("aria-setsize", String(total));
+  }
+}
