@@ -54,6 +54,30 @@ def test_kept_releases_stay_whole_and_the_rest_goes(collection: Collection):
     assert len(Recommender.open(collection).recommend("0.jpg", k=5).results) == 5
 
 
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_killed_on_the_way_every_release_that_is_left_is_whole(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, after: int
+):
+    planned = gc(collection, keep=2, dry=True)
+    dropped: list[Path] = []
+    drop = collection.drop
+
+    def killed(path: Path) -> None:
+        if len(dropped) == after:
+            raise KeyboardInterrupt
+        dropped.append(path)
+        drop(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "drop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gc(collection, keep=2)
+    assert all(not verify(collection, release).problems for release in collection.ids("release"))
+    again = gc(collection, keep=2)
+    assert len(again.freed) == len(planned.freed) - after
+    assert again.releases == planned.releases
+
+
 def test_what_was_served_last_is_kept_to_go_back_to(collection: Collection):
     ids = collection.ids("release")
     rollback(collection, ids[1])
