@@ -86,18 +86,18 @@ class Catalog:
         self.annotations = dict(annotations or {})
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
         self._annotated: dict[str, pq.ParquetFile] = {}
-        names = set(self._file.schema_arrow.names)
+        known = set(self._file.schema_arrow.names)
         for name, annotation in self.annotations.items():
             annotation.expect_parent("catalog", artifact)
             file = pq.ParquetFile(annotation.file(COLUMNS), memory_map=True)
             for column in file.schema_arrow.names:
-                if column in names:
+                if column in known:
                     raise ArtifactError(
                         f"The column '{column}' of annotator '{name}' is in the catalog already. Remove "
                         f"'{annotation.path.parent}', or annotate again under another column name"
                     )
+                known.add(column)
             self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
-            names |= set(self._annotated)
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._cells: dict[str, Cells] = {}
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
@@ -114,8 +114,9 @@ class Catalog:
         own = self if self._own is None else self._own
         wider = Catalog.__new__(Catalog)
         shared = ("artifact", "annotations", "n_stored", "_file", "_annotated", "_reading")
-        wider.__dict__.update({name: getattr(own, name) for name in shared})
-        wider._own, wider.added, wider._columns, wider._cells = own, added, {}, {}
+        wider.__dict__.update(
+            {name: getattr(own, name) for name in shared}, _own=own, _columns={}, _cells={}, added=added
+        )
         wider.n_ready, wider.n_items = own.n_ready + added.num_rows, own.n_items + added.num_rows
         wider._masks = Masks(own.schema.names, lambda name: wider.ready(name)[own.n_ready :], own._masks)
         return wider
@@ -186,8 +187,9 @@ class Catalog:
         """Rows as dictionaries, in the order asked for."""
         names = list(names if names is not None else self.schema.names)
         at = [int(row) for row in rows]
-        for name in set(names) - set(self._cells):  # two threads may both make one
-            self._cells[name] = Cells(self.column(name))
+        for name in names:
+            if name not in self._cells:  # two threads may both make it
+                self._cells[name] = Cells(self.column(name))
         columns = [self._cells[name].read(at) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
@@ -200,8 +202,10 @@ class Catalog:
             row += self.added.num_rows if row >= self.n_stored else 0
         if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
-            if self._newer:
-                rows = rows[[row >= self.n_stored or self.ids([row])[0] not in self._newer for row in rows.tolist()]]
+            newer = [
+                row for row in rows if row >= self.n_stored or str(self.column("item_id")[int(row)]) not in self._newer
+            ]
+            rows = np.array(newer, np.int64) if self._newer else rows
             if not len(rows):
                 raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
             if len(rows) > 1:
@@ -239,7 +243,7 @@ class Catalog:
 
     @cached_property
     def added_ids(self) -> np.ndarray:
-        """(m,) ``ID``."""
+        """(m,) ``ID`` of the added rows."""
         return id_bytes(self.added.column("item_id"))
 
     @cached_property
@@ -280,6 +284,10 @@ class Catalog:
         else:
             return None
         return selection.without(excluded, self.n_ready) if len(excluded) else selection
+
+    def counts(self, name: str, mask: np.ndarray | None = None) -> tuple[pa.Array, np.ndarray] | None:
+        """How many ready rows, of those in ``mask``, have each value of a column; None where its values are too many."""
+        return self._masks.counts(name, mask)
 
     def mask(self, node: Filter, text: str | None = None) -> np.ndarray:
         """(n_ready,) bool: which ready rows a filter admits. ``text`` is shown in errors."""
