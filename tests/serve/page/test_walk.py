@@ -24,6 +24,8 @@ def test_more_like_one_and_back(visitor):
     assert page.locator(".likes .seed").count() == 1
     assert name not in visitor.shown()
     assert page.evaluate("scrollY") == 0
+    visitor.until("performance.getEntriesByName('nitari:results').length === 1")
+    visitor.until("performance.getEntriesByName('nitari:pictures').length === 1")
     page.go_back()
     visitor.until("y => Math.abs(scrollY - y) < 2", y)
     visitor.settle()
