@@ -165,9 +165,14 @@ def serving(folder: Path, n: int = 2000, port: int = PORT) -> Any:
     for kind in ("hog.HogExtractor", "colour.ColourExtractor"):
         extract(collection, create({"_target_": f"nitari.extractor.{kind}"}))
     build(collection, {"_target_": "nitari.index.hnsw.Hnsw"}, text=["file_name"])
-    words = [sys.executable, "-m", "nitari.cli", "serve", "collection=trial", f"root={collection.path.parent}"]
+    words = [
+        str(Path(sys.executable).with_name("nitari")),
+        "serve",
+        "collection=trial",
+        f"root={collection.path.parent}",
+    ]
     process = subprocess.Popen(
-        [*words, f"port={port}", "log=warning", "upload=60000000"], env={**os.environ, TOKEN: "a token of the trial"}
+        [*words, f"port={port}", "log=warning", "upload=60000000"], env={**os.environ, TOKEN: "a-token-of-the-trial"}
     )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -178,6 +183,8 @@ def serving(folder: Path, n: int = 2000, port: int = PORT) -> Any:
                     break
             except httpx.TransportError:
                 continue
+        else:
+            sys.exit("The server did not start")
         yield url, process
     finally:
         process.terminate()
@@ -268,9 +275,9 @@ def _pulse(url: str) -> Any:
 
 
 def _memory(pid: int) -> float:
-    """Resident megabytes."""
+    """Resident megabytes that are the process's own: pages of mapped files come and go."""
     text = Path(f"/proc/{pid}/status").read_text()
-    return round(int(text.split("VmRSS:")[1].split()[0]) / 1024, 1)
+    return round(int(text.split("RssAnon:")[1].split()[0]) / 1024, 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ Settings:
 
     collection    name of the collection
     keep          releases that are kept: so many of the newest, and so many of those that were served last (3)
-    idle          days since a job's unfinished work was last touched, from which on it is given up (7)
+    idle          days for which nobody touched a job's unfinished work, or pictures cached for training, to be given up (7)
     dry           only say what would be freed (false)
     format        table | json (table)
     root          directory that holds all collections (collections)

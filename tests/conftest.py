@@ -71,9 +71,9 @@ def catalog_of() -> Callable[[Collection, int], Artifact]:
     """``catalog_of(collection, n)`` publishes a catalog of n ready items without pictures, in four categories c0 to c3."""
 
     def make(collection: Collection, n: int) -> Artifact:
-        thumbnails = publish(
-            collection.work("thumbnails", {"n": n}), collection.folder("thumbnails"), "thumbnails", info={"sizes": [96]}
-        )
+        config = {"sizes": [96], "background": [255, 255, 255], "quality": 92}
+        work, folder = collection.work("thumbnails", {"n": n}), collection.folder("thumbnails")
+        thumbnails = publish(work, folder, "thumbnails", config=config, info={"sizes": [96]})
         rows: dict[str, list[Any]] = {name: [None] * n for name in catalog.SCHEMA.names}
         rows |= {"item_id": [f"{i:016x}" for i in range(n)], "status": ["ready"] * n}
         rows |= {"file_name": [f"{i}.jpg" for i in range(n)], "sha256": [f"{i:064x}" for i in range(n)]}
@@ -82,7 +82,8 @@ def catalog_of() -> Callable[[Collection, int], Artifact]:
         work = collection.work("catalog", {"n": n})
         pq.write_table(table, work / catalog.FILE)
         parents, counts = {"thumbnails": thumbnails}, catalog.counts(table)
-        return publish(work, collection.folder("catalog"), "catalog", parents=parents, counts=counts)
+        config |= {"limits": {}}
+        return publish(work, collection.folder("catalog"), "catalog", parents=parents, counts=counts, config=config)
 
     return make
 

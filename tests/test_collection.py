@@ -60,6 +60,9 @@ def test_a_damaged_current_can_be_switched_over(collection, releases):
 
 
 def test_what_is_dropped_leaves_nothing(collection, releases):
+    check = collection.check_file(releases[0].id)
+    check.parent.mkdir()
+    check.write_text("{}")
     collection.drop(releases[0].path)
     assert collection.ids("release") == [release.id for release in releases[1:]]
     assert not [path for path in collection.path.rglob("*") if releases[0].id in path.name]

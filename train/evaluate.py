@@ -4,8 +4,10 @@
     nitari evaluate collection=shoes labels=category
     nitari evaluate collection=shoes labels=label queries=split=validation gallery=split=train
     nitari evaluate collection=shoes spaces=[encoder,pixels] format=json
+    nitari evaluate collection=shoes feedback=true
     nitari evaluate collection=shoes labels=category spaces=[encoder] 'settings={mix: {weights: {encoder: 1, hog: .5}}}'
 
+With feedback, what people did is measured instead: clicks by release, and which of two interleaved releases they prefer.
 Without labels, distorted copies of pictures that never trained look for their originals. Spaces that are missing or
 stale are extracted first.
 """
@@ -27,7 +29,7 @@ from nitari.evaluation import report, sheets
 from nitari.evaluation.protocols import Settings, evaluate, results
 from nitari.steps.extract import renew
 
-from . import extract
+from . import extract, feedback
 from .job import job, plain
 from .progress import Progress
 from .tracking import start_run
@@ -38,6 +40,8 @@ BASELINES = ("pixels", "colour", "hog", "random")
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     collection = Collection.existing(cfg.root, cfg.collection)
+    if cfg.feedback:
+        return feedback.run(cfg, collection)
     encoder = collection.find("encoder")
     names = plain(cfg.spaces) or (["encoder"] if encoder else []) + list(BASELINES)
     named = [space for given in (plain(cfg.settings) or {}).values() for space in given.get("weights", {})]
@@ -125,6 +129,8 @@ def _metrics(found: Mapping[str, Any]) -> dict[str, float]:
 
 
 def show(result: Mapping[str, Any]) -> str:
+    if "compared" in result:
+        return feedback.show(result)
     lines = [report.table(result), "", *report.notes(result), ""]
     looks = (
         (sheets.NEIGHBOURS, "Neighbours to look at"),

@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from . import problem
+
 
 class Impatient(HttpToolsProtocol):
     patience: ClassVar[float] = 20.0
@@ -27,6 +29,16 @@ class Impatient(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP has a problem for an answer as well."""
+        content = problem.body(400, f"{msg} Its head may be too long, or is not HTTP", "")
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\nContent-Type: {problem.MEDIA_TYPE}\r\nContent-Length: {len(content)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + content)
+        self.transport.close()
 
     def _start(self) -> None:
         self._stop()

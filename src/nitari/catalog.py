@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 
 from nitari import filters
 from nitari.artifact import Artifact
+from nitari.cells import ID, Cells, id_bytes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Filter, Selection
+from nitari.joined import Joined
 from nitari.mask import Masks
 
 FILE = "catalog.parquet"
@@ -76,16 +78,10 @@ class Catalog:
     """One version of a collection's table and ``annotations`` of it, read column by column as asked for. Thread-safe.
 
     An annotation's columns are null beyond the ready rows. Raises ArtifactError where one was made from another catalog,
-    or has a column that is there already. ``added`` are rows that are ready as well, and follow those of the artifact; a
-    column that either side lacks is null there.
+    or has a column that is there already.
     """
 
-    def __init__(
-        self,
-        artifact: Artifact,
-        annotations: Mapping[str, Artifact] | None = None,
-        added: pa.Table | None = None,
-    ) -> None:
+    def __init__(self, artifact: Artifact, annotations: Mapping[str, Artifact] | None = None) -> None:
         self.artifact = artifact
         self.annotations = dict(annotations or {})
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
@@ -101,12 +97,27 @@ class Catalog:
                     )
             self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
         self._columns: dict[str, pa.ChunkedArray] = {}
+        self._cells: dict[str, Cells] = {}
         self._reading = threading.Lock()  # two threads that read one ParquetFile at once may wait for ever
-        self.added = SCHEMA.empty_table() if added is None else added
-        self.n_stored = int(artifact.manifest.counts[READY])  # ready rows of the artifact
-        self.n_ready = self.n_stored + self.added.num_rows
-        self.n_items = self._file.metadata.num_rows + self.added.num_rows
+        self._own: Catalog | None = None  # this one without ``added``
+        self.added = SCHEMA.empty_table()
+        self.n_stored = self.n_ready = int(artifact.manifest.counts[READY])  # without and with what was added
+        self.n_items = self._file.metadata.num_rows
         self._masks = Masks(self.schema.names, self.ready)
+
+    def extended(self, added: pa.Table) -> Catalog:
+        """This one and, after its ready rows, ``added`` ones that are ready as well; a column that either side lacks is
+        null there. What is read of either is shared, so that this costs what was added, however many are stored.
+        """
+        own = self if self._own is None else self._own
+        wider = Catalog.__new__(Catalog)
+        shared = ("artifact", "annotations", "n_stored", "_file", "_annotated", "_reading")
+        wider.__dict__.update(
+            {name: getattr(own, name) for name in shared}, _own=own, _columns={}, _cells={}, added=added
+        )
+        wider.n_ready, wider.n_items = own.n_ready + added.num_rows, own.n_items + added.num_rows
+        wider._masks = Masks(own.schema.names, lambda name: wider.ready(name)[own.n_ready :], own._masks)
+        return wider
 
     @classmethod
     def newest(cls, collection: Collection) -> Catalog:
@@ -132,12 +143,12 @@ class Catalog:
         found = {name: made.manifest for name, made in self.annotations.items()}
         return {name: made.digest for name, made in found.items() if named & set(made.info["columns"])}
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         own: pa.Schema = self._file.schema_arrow
         return pa.schema([*own, *(file.schema_arrow.field(name) for name, file in self._annotated.items())])
 
-    @property
+    @cached_property
     def attributes(self) -> list[str]:
         """Columns that the user or an annotator added."""
         return [name for name in self.schema.names if name not in SCHEMA.names]
@@ -147,20 +158,24 @@ class Catalog:
         if name not in self._columns:
             if name not in self.schema.names:
                 raise QueryError(f"The catalog has no column '{name}'. It has: {', '.join(self.schema.names)}")
+            if self._own is not None:
+                self._columns[name] = self._joined(name, self._own.column(name))
+                return self._columns[name]
             with self._reading:
                 if name not in self._columns:
-                    self._columns[name] = self._read(name)
+                    column = self._annotated.get(name, self._file).read([name]).column(0)
+                    if missing := self.n_items - len(column):
+                        column = pa.chunked_array([*column.chunks, pa.nulls(missing, column.type)], column.type)
+                    self._columns[name] = column
         return self._columns[name]
 
-    def _read(self, name: str) -> pa.ChunkedArray:
-        column = self._annotated.get(name, self._file).read([name]).column(0)
+    def _joined(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if name in self.added.column_names:
             added = self.added.column(name).cast(column.type).chunks
         else:
             added = [pa.nulls(self.added.num_rows, column.type)]
-        missing = self.n_items - self.added.num_rows - len(column)
         stored, rest = column[: self.n_stored], column[self.n_stored :]
-        return pa.chunked_array([*stored.chunks, *added, *rest.chunks, pa.nulls(missing, column.type)], column.type)
+        return pa.chunked_array([*stored.chunks, *added, *rest.chunks], column.type)
 
     def ready(self, name: str) -> pa.ChunkedArray:
         """(n_ready,) values of a column, row-aligned with every embedding."""
@@ -169,18 +184,21 @@ class Catalog:
     def records(self, rows: Iterable[int], names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Rows as dictionaries, in the order asked for."""
         names = list(names if names is not None else self.schema.names)
-        index = pa.array([int(row) for row in rows], pa.int64())
-        columns = [self.column(name).take(index).to_pylist() for name in names]
+        at = [int(row) for row in rows]
+        for name in names:
+            if name not in self._cells:  # two threads may both make it
+                self._cells[name] = Cells(self.column(name))
+        columns = [self._cells[name].read(at) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
     def row(self, item: str) -> int:
         """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
-        at = int(np.searchsorted(self._sorted_ids, item.encode())) if item.isascii() else len(self._order)
-        if item in self._newer:
-            row = self._newer[item]
-        elif at < len(self._order) and self._sorted_ids[at] == item.encode():
-            row = int(self._order[at])
-        else:
+        stored = self if self._own is None else self._own
+        row = self._newer.get(item, -1)
+        if row < 0 and item.isascii() and 0 < len(item) <= ID.itemsize:
+            row = int(stored.find(np.array([item.encode()], ID))[0])
+            row += self.added.num_rows if row >= self.n_stored else 0
+        if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
             newer = [
                 row for row in rows if row >= self.n_stored or str(self.column("item_id")[int(row)]) not in self._newer
@@ -189,7 +207,7 @@ class Catalog:
             if not len(rows):
                 raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
             if len(rows) > 1:
-                ids = ", ".join(str(self.column("item_id")[int(r)]) for r in rows[:3])
+                ids = ", ".join(self.ids(rows[:3].tolist()))
                 raise QueryError(f"{len(rows)} items have the file_name '{item}'. Give one of their ids: {ids}")
             row = int(rows[0])
         if row >= self.n_ready:
@@ -199,23 +217,60 @@ class Catalog:
             )
         return row
 
+    def find(self, ids: np.ndarray) -> np.ndarray:
+        """(m,) ``ID`` -> (m,) int64 rows of the artifact; -1: it has none. Costs m binary searches."""
+        if self._own is not None:
+            return self._own.find(ids)
+        if not self.n_items:
+            return np.full(len(ids), -1, np.int64)
+        at = np.minimum(np.searchsorted(self._sorted_ids, ids), self.n_items - 1)
+        return np.where(self._sorted_ids[at] == ids, self._order[at], -1).astype(np.int64)
+
+    def ids(self, rows: Iterable[int]) -> list[str]:
+        """The item ids of rows."""
+        stored = self.item_ids if self._own is None else self._own.item_ids
+        added, n, late = self.added_ids, self.n_stored, self.added.num_rows
+        return [
+            (added[row - n] if n <= row < n + late else stored[row if row < n else row - late]).decode() for row in rows
+        ]
+
     @cached_property
     def _newer(self) -> dict[str, int]:
         """Rows of added items by id: they stand for older rows of the same item."""
         return {item: self.n_stored + i for i, item in enumerate(self.added.column("item_id").to_pylist())}
 
     @cached_property
+    def added_ids(self) -> np.ndarray:
+        """(m,) ``ID`` of the added rows."""
+        return id_bytes(self.added.column("item_id"))
+
+    @cached_property
     def _order(self) -> np.ndarray:
-        return np.argsort(self.item_ids, kind="stable")
+        return np.argsort(self.item_ids, kind="stable").astype(np.int32)
 
     @cached_property
     def _sorted_ids(self) -> np.ndarray:
         return self.item_ids[self._order]
 
     @cached_property
+    def places(self) -> np.ndarray | Joined:
+        """(n_ready,) numbers that are in the order of the item ids, by row."""
+        if self._own is None:
+            places = np.empty(self.n_items, np.int32)
+            places[self._order] = np.arange(self.n_items, dtype=np.int32)
+            return places[: self.n_ready]
+        before = np.searchsorted(self._own._sorted_ids, self.added_ids)  # what was added comes after the last of them
+        among = np.empty(len(before))
+        among[np.argsort(self.added_ids, kind="stable")] = np.arange(len(before))
+        return Joined(self._own.places, before - 1 + (among + 1) / (len(before) + 1))
+
+    @cached_property
     def item_ids(self) -> np.ndarray:
         """(n_items,) ASCII bytes."""
-        return self.column("item_id").to_numpy().astype("S16")
+        if self._own is None:
+            return id_bytes(self.column("item_id"))
+        own = self._own.item_ids
+        return np.concatenate([own[: self.n_stored], self.added_ids, own[self.n_stored :]])
 
     def select(self, where: str | Filter | None, exclude: Iterable[int] = ()) -> Selection | None:
         """The ready rows that ``where`` admits, without those in ``exclude``; None when nothing is asked for."""

@@ -154,6 +154,8 @@ class Collection:
         shutil.rmtree(aside)
         path.rename(aside)
         stamp_file(path).unlink(missing_ok=True)
+        if path.parent == self.folder("release"):
+            self.check_file(path.name).unlink(missing_ok=True)
         shutil.rmtree(aside)
 
     @contextmanager
@@ -220,6 +222,10 @@ class Collection:
     def switches(self) -> list[dict[str, Any]]:
         """Every switch of the current release, oldest first: ``release``, ``before``, ``by`` (build, release or rollback), ``when``."""
         return [entry for _, entry in lines.read(self.path / SWITCHES, "Remove the line")]
+
+    def check_file(self, release_id: str) -> Path:
+        """Where the last check of a release is left."""
+        return self.path / "checks" / f"{release_id}.json"
 
     def served(self) -> list[str]:
         """Ids of the releases to go back through, the current one last. What was rolled back is not among them."""

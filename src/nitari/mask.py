@@ -37,13 +37,15 @@ class Column(NamedTuple):
         edges = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2).tolist()
         if len(edges) > _RUNS:
             return np.asarray(kept[self.codes])
-        mask = np.zeros(len(self.codes), bool)
+        mask: np.ndarray | None = None
         for start, stop in edges:
             if stop - start == 1:
-                mask |= self.codes == start
+                run = self.codes == start
             else:
-                mask |= (self.codes >= start) & (self.codes <= stop - 1)
-        return mask
+                run = self.codes >= start
+                np.logical_and(run, self.codes <= stop - 1, out=run)
+            mask = run if mask is None else np.logical_or(mask, run, out=mask)
+        return np.zeros(len(self.codes), bool) if mask is None else mask
 
 
 def encode(column: pa.ChunkedArray) -> Column:
@@ -64,10 +66,13 @@ def encode(column: pa.ChunkedArray) -> Column:
 
 
 class Masks:
-    """Evaluates filters over ``read(name)``, (n,) columns. Thread-safe."""
+    """Evaluates filters over ``read(name)``, (n,) columns; where there are ``first`` masks, over their rows and then those.
+    Thread-safe.
+    """
 
-    def __init__(self, names: list[str], read: Callable[[str], pa.ChunkedArray]) -> None:
+    def __init__(self, names: list[str], read: Callable[[str], pa.ChunkedArray], first: Masks | None = None) -> None:
         self.names = names
+        self._first = first
         self._read = read
         self._columns: dict[str, Column] = {}
         self._recent: OrderedDict[str, Selection] = OrderedDict()
@@ -95,14 +100,18 @@ class Masks:
 
     def mask(self, node: Filter, text: str) -> np.ndarray:
         """(n,) bool, the caller's own. ``text`` is shown in errors."""
+        own = self._evaluated(node, text)
+        return own if self._first is None else np.concatenate([self._first.mask(node, text), own])
+
+    def _evaluated(self, node: Filter, text: str) -> np.ndarray:
         if isinstance(node, filters.Not):
-            mask = self.mask(node.part, text)
+            mask = self._evaluated(node.part, text)
             return np.logical_not(mask, out=mask)
         if isinstance(node, filters.And | filters.Or):
             combine = np.logical_and if isinstance(node, filters.And) else np.logical_or
-            mask = self.mask(node.parts[0], text)
+            mask = self._evaluated(node.parts[0], text)
             for part in node.parts[1:]:
-                combine(mask, self.mask(part, text), out=mask)
+                combine(mask, self._evaluated(part, text), out=mask)
             return mask
         if node.column not in self.names:
             raise FilterError(

@@ -95,13 +95,13 @@ class Space:
             return hamming(query, vectors).astype(np.float32)
         query, vectors = query.astype(np.float64), vectors.astype(np.float64)
         if self.metric == "cosine":
-            norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * (query @ query))
-            cosines = np.einsum("ij,j->i", vectors, query) / np.maximum(norms, 1e-24)
+            norms = np.sqrt(np.vecdot(vectors, vectors) * (query @ query))
+            cosines = np.vecdot(vectors, query) / np.maximum(norms, 1e-24)
             return np.minimum(np.maximum(np.float32(1.0) - cosines.astype(np.float32), 0.0), 2.0)
         apart = vectors - query
-        l2 = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+        l2 = np.sqrt(np.vecdot(apart, apart))
         if self.metric == "normalized_l2":
-            l2 /= np.maximum(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) + np.sqrt(query @ query), 1e-12)
+            l2 /= np.maximum(np.sqrt(np.vecdot(vectors, vectors)) + np.sqrt(query @ query), 1e-12)
         return l2.astype(np.float32)
 
     def similarity(self, distances: np.ndarray) -> np.ndarray:

@@ -54,6 +54,30 @@ def test_kept_releases_stay_whole_and_the_rest_goes(collection: Collection):
     assert len(Recommender.open(collection).recommend("0.jpg", k=5).results) == 5
 
 
+@pytest.mark.parametrize("after", [1, 4, 7])
+def test_killed_on_the_way_every_release_that_is_left_is_whole(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, after: int
+):
+    planned = gc(collection, keep=2, dry=True)
+    dropped: list[Path] = []
+    drop = collection.drop
+
+    def killed(path: Path) -> None:
+        if len(dropped) == after:
+            raise KeyboardInterrupt
+        dropped.append(path)
+        drop(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(collection, "drop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gc(collection, keep=2)
+    assert all(not verify(collection, release).problems for release in collection.ids("release"))
+    again = gc(collection, keep=2)
+    assert len(again.freed) == len(planned.freed) - after
+    assert again.releases == planned.releases
+
+
 def test_what_was_served_last_is_kept_to_go_back_to(collection: Collection):
     ids = collection.ids("release")
     rollback(collection, ids[1])
@@ -96,11 +120,16 @@ def test_work_that_was_given_up_goes(collection: Collection):
     old, new = collection.work("extract", {"a": 1}), collection.work("extract", {"a": 2})
     left = collection.work("drop", {"drop": "x"})
     long_ago = time.time() - 8 * 86400
-    (old / "part").write_bytes(b"12345")
-    for path in (old / "part", old):
+    cached = collection.path / "cache" / "pictures-a.npy"
+    cached.parent.mkdir()
+    for path in (old / "part", cached):
+        path.write_bytes(b"12345")
+    for path in (old / "part", old, cached):
         os.utime(path, (long_ago, long_ago))
     freed = gc(collection)
+    assert [entry["bytes"] for entry in freed.freed if entry["kind"] == "cache"] == [5]
     assert [Path(entry["path"]).name for entry in freed.freed if entry["kind"] == "work"] == [left.name, old.name]
+    assert not cached.exists()
     assert new.exists()
     assert not old.exists()
     gc(collection, idle=0)
@@ -163,6 +192,17 @@ def test_an_addition_stays_as_long_as_a_kept_release_shows_it(shop: Collection):
     assert [entry["kind"] for entry in freed.freed].count("addition") == 1
     assert Changes(shop).ids() == []
     assert shown(shop) == 13
+
+
+def test_additions_are_verified_with_the_release_they_are_served_with(shop: Collection):
+    assert verify(shop, full=True).problems == []
+    addition = Changes(shop).addition(Changes(shop).ids()[0])
+    (addition.latest("embeddings", "pixels").path / "vectors.npy").write_bytes(b"x")
+    (problem,) = verify(shop).problems
+    assert "'vectors.npy' has 1 bytes" in problem
+    assert problem.endswith(f"Remove '{addition.path}', and append its pictures again")
+    (addition.latest("catalog").path / "manifest.json").unlink()
+    assert "There is no catalog" in verify(shop).problems[0]
 
 
 def test_an_addition_that_no_catalog_holds_stays(shop: Collection, tmp_path: Path):

@@ -8,7 +8,7 @@ from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.steps.build import build
-from nitari.steps.release import Thresholds, check_file, promote, releases, rollback
+from nitari.steps.release import Thresholds, promote, releases, rollback
 
 EXACT = {"_target_": "nitari.index.exact.Exact"}
 N = 60
@@ -39,7 +39,7 @@ def test_a_build_is_checked_compared_and_switched_to(collection, newer):
     assert (asked["queries"], asked["release"]["answered"], asked["against"]["answered"]) == (30, 1.0, 1.0)
     assert asked["ann_recall_at_10"]["encoder"]["value"] == 1.0
     assert 0 < asked["overlap"] < 0.5  # chance alone gives 10 of 59
-    assert json.loads(check_file(collection, newer.id).read_text()) == report
+    assert json.loads(collection.check_file(newer.id).read_text()) == report
     assert collection.switches()[-1]["by"] == "release"
 
 
@@ -61,7 +61,7 @@ def test_what_misses_a_threshold_is_refused_and_can_be_forced(collection, newer)
     assert not report["switched"]
     assert "below overlap=0.9" in report["refused"][0]
     assert collection.current == before
-    assert json.loads(check_file(collection, newer.id).read_text())["refused"] == report["refused"]
+    assert json.loads(collection.check_file(newer.id).read_text())["refused"] == report["refused"]
     assert promote(collection, thresholds=Thresholds(overlap=0.9), force=True)["switched"]
     assert collection.current == newer.id
 
@@ -86,6 +86,15 @@ def test_questions_that_are_not_answered_count(collection, newer, monkeypatch):
     report = promote(collection, queries=N)
     assert report["refused"] == ["50.00% of the queries were answered, below answered=0.99, first: half of it is gone"]
     assert not report["switched"]
+
+
+def test_a_build_that_switches_meanwhile_is_not_undone(collection, newer, monkeypatch):
+    monkeypatch.setattr(
+        "nitari.steps.release.missed", lambda *_: build(collection, EXACT, weights={"encoder": 5}) and []
+    )
+    with pytest.raises(ArtifactError, match="became the current one while"):
+        promote(collection)
+    assert collection.switches()[-1]["by"] == "build"
 
 
 def test_nothing_damaged_is_switched_to_by_force_either(collection, newer):

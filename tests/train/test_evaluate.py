@@ -114,3 +114,23 @@ def test_filters_as_a_user_types_them_and_one_document_on_standard_output(
     kept = {path.name for path in Path(logged.info.artifact_uri).rglob("*")}
     assert {"results.json", "neighbours.jpg", "metrics.png", "queries.parquet", "config.yaml"} <= kept
     assert np.isfinite(list(logged.data.metrics.values())).all()
+
+
+def test_feedback_is_measured_and_logged_like_any_evaluation(root: Path, tmp_path: Path):
+    from nitari.feedback import Feedback
+
+    events = [{"event": "shown", "item_id": item, "query": "q", "arm": arm} for item, arm in (("a", "r1"), ("b", "r2"))]
+    Feedback(Collection(root, "shoes")).append([*events, {"event": "clicked", "item_id": "b", "query": "q"}])
+    store = f"tracking=sqlite:///{tmp_path / 'mlflow.db'}"
+    result = run(evaluate, root, "feedback=true", store)
+    assert result["compared"][0]["wins"] == {"r1": 0, "r2": 1}
+    assert "r2 against r1" in evaluate.show(result)
+    assert Collection(root, "shoes").latest("evaluation").id == result["evaluation"]
+
+    from mlflow.tracking import MlflowClient
+
+    logged = MlflowClient(store.removeprefix("tracking=")).get_run(result["mlflow_run"])
+    assert logged.data.metrics["preference/r2"] == 1
+    assert logged.data.tags["job"] == "evaluate feedback"
+    again = run(evaluate, root, f"feedback={Feedback(Collection(root, 'shoes')).folder}")
+    assert again["compared"] == result["compared"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from nitari.annotator.plane import places
 from nitari.evaluation.subject import Subject
 from nitari.images.sheet import BACKGROUND
 from nitari.images.shrink import shrink
@@ -15,23 +15,6 @@ from nitari.steps.pictures import Pictures
 
 CELL = 40
 FEWEST = 10  # pictures that a map can be made of
-
-
-def places(vectors: np.ndarray, seed: int = 0) -> np.ndarray:
-    """(n, d) unit vectors -> (n, 2) in [0, 1]: van der Maaten and Hinton, "Visualizing data using t-SNE" (JMLR 2008)."""
-    from sklearn.manifold import TSNE
-
-    vectors = np.asarray(vectors, np.float32)
-    perplexity = min(30.0, (len(vectors) - 1) / 3)
-    # From their principal components, which vectors all alike do not have: its division by zero ends the process.
-    flat = vectors.shape[1] < 2 or (np.ptp(vectors, axis=0) > 1e-6).sum() < 2
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about defaults of its own that will change
-        found = TSNE(
-            2, perplexity=perplexity, init="random" if flat else "pca", random_state=seed, metric="euclidean"
-        ).fit_transform(vectors)
-    low, high = np.percentile(found, [0.5, 99.5], axis=0)
-    return np.clip((found - low) / np.maximum(high - low, 1e-9), 0, 1)
 
 
 def draw(images: list[np.ndarray], at: np.ndarray, side: int) -> Image.Image:

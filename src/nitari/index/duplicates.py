@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.engine import Engine, Vectors
+from nitari.index.engine import Engine, Proposing, Vectors
 
 _BLOCK = 65536
 
@@ -70,6 +70,7 @@ class Distinct:
     def __init__(self, engine: Engine, count: int) -> None:
         self.engine = engine
         self.ranked = engine.ranked
+        self._proposing = engine if isinstance(engine, Proposing) else None
         self._groups: Groups | None = None
         self._count = count
 
@@ -87,8 +88,18 @@ class Distinct:
         """
         return [self._expanded(one, most) for one in self.engine.candidates(queries, fetch, effort)]
 
+    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+        """(m,) int64: candidates of one query (1, width) as the engine finds them with less care; empty where it cannot."""
+        if self._proposing is None:
+            return np.empty(0, np.int64)
+        return self._expanded(self._proposing.propose(query[0], fetch), fetch)[:fetch]
+
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)
+
+    def free(self, fetch: int, effort: int) -> int:
+        """How many candidates are had for the cost of ``fetch``."""
+        return max(fetch, effort // 2) if self._proposing is not None else fetch
 
     def save(self, path: Path, stem: str) -> list[str]:
         names = self.engine.save(path, stem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -41,4 +41,13 @@ class Engine(Protocol):
 
     def load(self, path: Path, stem: str) -> None:
         """Open files that were verified."""
+        ...
+
+
+@runtime_checkable
+class Proposing(Protocol):
+    """An engine that can do with less effort than it was tuned to, where candidates are compared with others anyway."""
+
+    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+        """(width,) -> up to ``fetch`` numbers."""
         ...

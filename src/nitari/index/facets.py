@@ -66,10 +66,16 @@ class Facets:
         ways: list[list[Part]] = []
         if where.count < _LEAST:
             return ways
-        sample = where.rows[:: max(1, where.count // _SAMPLE)]
+        step = max(1, where.count // _SAMPLE)
+        sample = np.flatnonzero(where.mask(n)[::step]) * step  # not of the rows: those of most need not be worked out
         for facet, regions in zip(self.facets, self.regions, strict=True):
             blocks = np.unique(facet.of[sample])
-            if blocks[0] < 0 or len(blocks) > _BLOCKS or where.count > sum(facet.sizes[block] for block in blocks):
+            if (
+                not len(blocks)
+                or blocks[0] < 0
+                or len(blocks) > _BLOCKS
+                or where.count > sum(facet.sizes[block] for block in blocks)
+            ):
                 continue
             parts = [regions[block].part(where, n) for block in blocks]
             if sum(part.count for part in parts) == where.count:

@@ -28,6 +28,7 @@ FILE = "graph.nmslib"
 _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}
 _MAX_ROWS = 2**31 - 1  # ids are 32-bit
 _BATCH = 65536
+_CARELESS = 240  # what is looked at, at least, for candidates of several sources: benchmarks/fusion.py
 _STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
 
 
@@ -92,6 +93,10 @@ class Graph:
             if len(queries) == 1:
                 return [self._graph.knnQuery(queries[0], k=fetch)[0]]
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=fetch, num_threads=self.threads)]
+
+    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+        with self._gate.at(max(fetch, _CARELESS)):
+            return np.asarray(self._graph.knnQuery(query, k=fetch)[0])
 
     def cost(self, fetch: int, effort: int) -> float:
         return float(_STEP * max(effort, 2 * fetch))

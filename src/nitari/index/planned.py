@@ -89,6 +89,20 @@ class Planned:
                     self.plans["fallback"] += fallen
         return padded(found or [], k)
 
+    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray:
+        """(m,) int64 rows that are about the k nearest, in any order: what a search finds with less care, and does not rank.
+
+        Exactly min(k, rows that ``where`` admits), as a search.
+        """
+        engine = self._whole.engine
+        n = len(self._whole)
+        if where is None and engine is not None and 0 < k <= n and engine.cost(k // 2, 0) < n:
+            found = engine.propose(self.space.check(query), k)
+            if len(found) == k:
+                return found
+        rows = self.search(query, k, where=where).rows[0]
+        return rows[rows >= 0]
+
     def save(self, path: Path) -> dict[str, Any]:
         """Write everything under ``path``. Engines that were loaded are copied, and verified."""
         files: dict[str, str] = {}

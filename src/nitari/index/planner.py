@@ -19,6 +19,10 @@ from nitari.index.scan import Found, Scan, rank
 
 _PART = 2000  # what a search costs besides, in vectors read in passing
 _AGAIN = 0.5  # of an exact search's cost: what a second, wider search may cost
+_LIKELY = 0.7  # of what is wanted is expected in that at least: farther out, more are admitted
+_ASIDE = 0.25  # of the share that is admitted of all: a query in whose surroundings fewer are is far from them
+_SCANNED = 4.0  # of a graph's cost: what a gathering may cost that is taken at once where the query is far
+_SAMPLE, _AROUND = 1024, 32  # rows that stand for a region, and those of them that are a query's surroundings
 _FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
 
 
@@ -32,6 +36,18 @@ class Region:
 
     def __len__(self) -> int:
         return len(self.scan)
+
+    @cached_property
+    def _sample(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers that stand for all, and their vectors, ready to compare."""
+        numbers = np.sort(np.random.default_rng(0).choice(len(self), min(_SAMPLE, len(self)), replace=False))
+        return numbers, self.scan.taken(numbers)
+
+    def around(self, queries: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """(q,) about what share of each query's surroundings ``mask`` admits."""
+        numbers, vectors = self._sample
+        near = np.argpartition(self.scan.space.distances(queries, vectors), min(_AROUND, len(numbers)) - 1, axis=1)
+        return np.asarray(mask[numbers][near[:, :_AROUND]].mean(axis=1))
 
     def part(self, where: Selection, n: int) -> Part:
         """What ``where``, a selection of all n, admits here."""
@@ -81,8 +97,8 @@ def plan(part: Part, k: int, effort: int) -> Plan:
     where = f" in {region.name}" if region.name else ""
     if region.engine is not None and wanted:
         share = part.count / len(region)
-        fetch = wanted if every else _fetch(wanted, share)
-        wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
+        wide = math.ceil(effort * (1.25 - 0.25 * share))  # the fewer are admitted, the farther away they are
+        fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
         if cost < exact:
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
@@ -101,7 +117,8 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
     """(rows, distances) of each query, and how many queries the graph left to a scan.
 
     A filtered graph is left too early where the query is far from what is admitted, as real categories are: an answer
-    counts as complete when k admitted ones are in the nearer half of what the graph looked at.
+    counts as complete when k admitted ones are in the nearer half of what the graph looked at. Where a sample tells that
+    a query is far, and gathering costs little more, the graph is not asked.
     """
     part, scan, engine = chosen.part, chosen.part.region.scan, chosen.part.region.engine
     if engine is None or not chosen.fetch:
@@ -111,12 +128,19 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
     def candidates(asked: np.ndarray, fetch: int) -> list[np.ndarray]:
         return engine.candidates(asked, fetch, chosen.effort, fetch if part.mask is None else None)
 
+    far = np.zeros(len(queries), bool)
+    if part.mask is not None and part.exact < min(len(part.region), _SCANNED * chosen.cost):
+        far = part.region.around(queries, part.mask) < _ASIDE * part.count / len(part.region)
+    listed = iter(candidates(queries[~far], chosen.fetch) if not far.all() else [])
     found, fallen = [], 0
-    for query, listed in zip(queries, candidates(queries, chosen.fetch), strict=True):
-        near = _admitted(query, listed, part, chosen.fetch)
-        if len(near) < wanted and len(near) and part.mask is not None:
-            fetch = _fetch(wanted, len(near) / chosen.fetch)
-            if engine.cost(fetch, chosen.effort) < _AGAIN * part.exact:
+    for query, aside in zip(queries, far.tolist(), strict=True):
+        near = np.empty(0, np.int64) if aside else _admitted(query, next(listed), part, chosen.fetch)
+        if len(near) < wanted and part.mask is not None and not aside:
+            share = max(len(near), 1) / chosen.fetch
+            fetch = min(_fetch(wanted, share), len(part.region))
+            while fetch > chosen.fetch and engine.cost(fetch, chosen.effort) >= _AGAIN * part.exact:
+                fetch = int(0.7 * fetch)
+            if fetch > chosen.fetch and fetch * share >= _LIKELY * wanted:
                 near = _admitted(query, candidates(query[None], fetch)[0], part, fetch)
         if len(near) < wanted:
             found += scan.nearest(query[None], k, part.picked)

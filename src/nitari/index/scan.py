@@ -113,8 +113,11 @@ class Scan:
 
     def order(self, query: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """The numbers, nearest first, as far as float32 tells."""
-        block = self._comparable(self.origin[numbers if self.rows is None else self.rows[numbers]])
-        return np.asarray(numbers[np.argsort(self.space.distances(query[None], block)[0], kind="stable")])
+        return np.asarray(numbers[np.argsort(self.space.distances(query[None], self.taken(numbers))[0], kind="stable")])
+
+    def taken(self, numbers: np.ndarray) -> np.ndarray:
+        """(m, width) vectors, ready to compare."""
+        return self._comparable(self.origin[numbers if self.rows is None else self.rows[numbers]])
 
     def _comparable(self, block: np.ndarray) -> np.ndarray:
         """(rows, width): float32, of unit norm in cosine; as stored in hamming."""

@@ -7,6 +7,7 @@ import numpy as np
 from nitari.filters import Selection
 from nitari.index import Index, SearchResult
 from nitari.index.exact import Exact
+from nitari.index.planned import Planned
 from nitari.space import Space
 
 
@@ -34,3 +35,11 @@ class Tailed:
         distances = np.concatenate([one.distances, two.distances], axis=1)
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         return SearchResult(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
+
+    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray:
+        """(m,) rows as ``Planned.propose``."""
+        if where is not None or not isinstance(self.index, Planned):
+            rows = self.search(query, k, where=where).rows[0]
+            return rows[rows >= 0]
+        late = self._tail.propose(query, k) + self.stored
+        return np.concatenate([self.index.propose(query, min(k, self.stored)), late]) if self.stored else late

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +14,11 @@ import pyarrow.parquet as pq
 
 from nitari.artifact import Artifact
 from nitari.catalog import FILE, Catalog
+from nitari.cells import ID
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.filters import Selection
 from nitari.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
@@ -28,28 +31,47 @@ class Addition(NamedTuple):
     catalog: Catalog
     rows: np.ndarray
     embeddings: Mapping[str, Embeddings]
+    table: pa.Table
     first: int = 0
 
 
 class Live:
     """``catalog`` has the rows of the release's own, then those of the additions; ``hidden`` (m,) of them, ascending, are
     removed or have a newer row. An addition that lacks a space of the release, because that was made anew, is left out.
+
+    What ``before``, an earlier state of the same release, has open is used again: noticing a change costs what changed.
     """
 
-    def __init__(self, collection: Collection, release: Artifact, keys: dict[str, str]) -> None:
+    def __init__(
+        self, collection: Collection, release: Artifact, keys: dict[str, str], before: Live | None = None
+    ) -> None:
         self._collection = collection
-        self._pictures: dict[str, Thumbnails] = {}
-        self._lock = threading.Lock()
+        self._pictures: dict[str, Thumbnails] = {} if before is None else before._pictures
+        self._lock: threading.Lock = threading.Lock() if before is None else before._lock
         changes = Changes(collection)
         self.stamp = changes.stamp
-        stored = Catalog.pinned(collection, release)
-        self.additions = _additions(changes, stored, keys)
-        tables = [pq.read_table(one.catalog.artifact.file(FILE)).take(pa.array(one.rows)) for one in self.additions]
-        self.catalog = stored
-        if tables:
-            added = pa.concat_tables(tables, promote_options="permissive")
-            self.catalog = Catalog(stored.artifact, stored.annotations, added)
-        self.hidden = self._hidden(changes.removed(), stored.n_ready)
+        self._stored: Catalog = Catalog.pinned(collection, release) if before is None else before._stored
+        self._opened: dict[str, Addition | None] = _opened(changes, keys, {} if before is None else before._opened)
+        if before is not None and list(self._opened) == list(before._opened):
+            self.additions: list[Addition] = before.additions
+            self.catalog: Catalog = before.catalog
+        else:
+            self.additions, self.catalog = _counted(self._opened, self._stored), self._stored
+            if self.additions:
+                tables = [one.table.take(pa.array(one.rows)) for one in self.additions]
+                self.catalog = self._stored.extended(pa.concat_tables(tables, promote_options="permissive"))
+        self.hidden = self._hidden(changes.removed())
+
+    def hides(self, row: int) -> bool:
+        at = int(self.hidden.searchsorted(row))
+        return at < len(self.hidden) and bool(self.hidden[at] == row)
+
+    @cached_property
+    def shown(self) -> Selection:
+        """All rows but the hidden ones."""
+        mask = np.ones(self.catalog.n_ready, bool)
+        mask[self.hidden] = False
+        return Selection.of(None, mask)
 
     def added(self, space: str) -> np.ndarray:
         """(m, width) vectors of the added rows."""
@@ -72,41 +94,21 @@ class Live:
                 self._pictures[catalog.artifact.id] = Thumbnails(collection.parent(catalog.artifact, "thumbnails"))
             return self._pictures[catalog.artifact.id]
 
-    def _hidden(self, removed: frozenset[str], stored: int) -> np.ndarray:
-        ids = self.catalog.item_ids[: self.catalog.n_ready]
-        older = np.isin(ids[:stored], ids[stored:])
-        gone = np.isin(ids, np.array(sorted(removed), "S16"))
-        gone[:stored] |= older
-        return np.flatnonzero(gone)
+    def _hidden(self, removed: frozenset[str]) -> np.ndarray:
+        added = self.catalog.added_ids
+        gone = np.array(sorted(removed), ID)
+        stored = self._stored.find(np.concatenate([added, gone]))
+        late = self._stored.n_ready + np.flatnonzero(np.isin(added, gone))
+        return np.unique(np.concatenate([stored[(stored >= 0) & (stored < self._stored.n_ready)], late]))
 
 
-class Joined:
-    """Two arrays of vectors as one, read by row or by rows."""
-
-    def __init__(self, stored: np.ndarray, added: np.ndarray) -> None:
-        self._stored = stored
-        self._added = added
-
-    def __len__(self) -> int:
-        return len(self._stored) + len(self._added)
-
-    def __getitem__(self, rows: int | np.ndarray) -> np.ndarray:
-        n = len(self._stored)
-        if isinstance(rows, int):
-            return np.asarray(self._stored[rows] if rows < n else self._added[rows - n])
-        found = np.empty((len(rows), self._added.shape[1]), self._added.dtype)
-        late = rows >= n
-        found[~late] = self._stored[rows[~late]]
-        found[late] = self._added[rows[late] - n]
-        return found
-
-
-def _additions(changes: Changes, stored: Catalog, keys: dict[str, str]) -> list[Addition]:
-    """Those that can be searched in every space, each with the rows that nothing newer stands for."""
-    seen: set[bytes] = set()
-    settled = set(stored.item_ids.tolist())
-    found = []
-    for addition_id in reversed(changes.ids()):  # the newest row of an item counts
+def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition | None]) -> dict[str, Addition | None]:
+    """The additions there are, by id, the oldest first, with all their rows; None: one of other spaces."""
+    found: dict[str, Addition | None] = {}
+    for addition_id in changes.ids():
+        if addition_id in before:
+            found[addition_id] = before[addition_id]
+            continue
         small = changes.addition(addition_id)
         spaces = changes.spaces(addition_id)
         if any(spaces.get(name) != key for name, key in keys.items()):
@@ -115,15 +117,29 @@ def _additions(changes: Changes, stored: Catalog, keys: dict[str, str]) -> list[
                 "and build",
                 addition_id,
             )
+            found[addition_id] = None
             continue
         catalog = Catalog(small.latest("catalog"))
-        ids = catalog.item_ids[: catalog.n_ready].tolist()
+        embeddings = {name: _embeddings(small, name, catalog) for name in keys}
+        table = pq.read_table(catalog.artifact.file(FILE))
+        found[addition_id] = Addition(small, catalog, np.arange(catalog.n_ready), embeddings, table)
+    return found
+
+
+def _counted(opened: dict[str, Addition | None], stored: Catalog) -> list[Addition]:
+    """Those that can be searched in every space, each with the rows that nothing newer stands for."""
+    seen: set[bytes] = set()
+    found = []
+    for addition_id, addition in reversed(opened.items()):  # the newest row of an item counts
+        if addition is None:
+            continue
+        ids = addition.catalog.item_ids[: addition.catalog.n_ready]
         older = addition_id < stored.artifact.id  # the catalog was made later, and knows
-        rows = [i for i, item in enumerate(ids) if item not in seen and not (older and item in settled)]
-        seen.update(ids)
+        settled = (stored.find(ids) >= 0).tolist() if older else [False] * len(ids)
+        rows = [i for i, item in enumerate(ids.tolist()) if item not in seen and not settled[i]]
+        seen.update(ids.tolist())
         if rows:
-            embeddings = {name: _embeddings(small, name, catalog) for name in keys}
-            found.append(Addition(small, catalog, np.array(rows, np.int64), embeddings))
+            found.append(addition._replace(rows=np.array(rows, np.int64)))
     found.reverse()
     first = stored.n_ready + np.cumsum([0, *(len(one.rows) for one in found)])
     return [one._replace(first=int(at)) for one, at in zip(found, first, strict=False)]

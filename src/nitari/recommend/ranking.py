@@ -9,17 +9,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nitari.filters import Selection
+from nitari.joined import Joined
 from nitari.recommend.copies import leaders
 from nitari.recommend.diversity import maximal_marginal_relevance
+from nitari.recommend.pool import Pool, among, union
 from nitari.recommend.question import Question
 from nitari.recommend.scoring import ranks, reciprocal, weighted
 from nitari.recommend.source import Seeds, Source, SpaceSource
 
-DEPTH = 128
+DEPTH = 192
 """Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
 _ALONE = 64  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
+_FLOODED = (7, 28, 112)  # times as many from a source that has hardly anything but copies of what was asked with
 _CHUNK = 32  # given out together
 _LOOK = 128  # ranked ones among which a chunk's copies are looked for, and diverse results chosen
 _SHOWN = 256  # results before a chunk that it is compared with
@@ -36,17 +39,6 @@ class Ranked(NamedTuple):
     copies: list[int]
 
 
-class _Pool(NamedTuple):
-    """Rows (n,), best first, with their scores and what each source says of them."""
-
-    rows: np.ndarray
-    scores: np.ndarray
-    measured: dict[str, np.ndarray]
-    similarity: dict[str, np.ndarray]
-    rank: dict[str, np.ndarray]
-    proposed: dict[str, np.ndarray]
-
-
 @dataclass
 class Ranking:
     """``order`` (n_ready,) is the order of the item ids, ties are broken by it. ``copy_space`` and ``limit`` say what a
@@ -55,14 +47,14 @@ class Ranking:
     Candidates come in layers: each source proposes ``DEPTH`` rows, all are scored in all sources, and the best half
     is given out; then four times as many are proposed, and so on until they are all there are. So the first results
     are the best of what a source has in its first ``DEPTH``, no result comes twice, none is left out, and scores fall
-    within a layer.
+    within a layer. Copies count with the result that names them, and those of what was asked with not at all.
     """
 
     question: Question
     sources: Mapping[str, Source]
     selection: Selection | None
     n: int
-    order: np.ndarray
+    order: np.ndarray | Joined
     copy_space: SpaceSource | None = None
     limit: float = 0.0
 
@@ -71,77 +63,123 @@ class Ranking:
         self._against = self._unlike_queries()
         self._shown: list[int] = []
         self._asked = self._asked_vectors()
+        likes = self.question.seeds.entries
+        self._asked_alone = len(self._asked) == 1 == len(likes) and isinstance(likes[0], int) and not self.question.echo
         done = np.empty(0, np.int64)
-        matches = self.n if self.selection is None else len(self.selection.rows)
+        matches = self.n if self.selection is None else self.selection.count
         depth = _ALONE if len(self.sources) == 1 else DEPTH
         while True:
             whole = depth * _DEEPER >= matches
             pool = self._pool(depth, whole, done)
-            quota = len(pool.rows) if whole else depth if len(self.sources) == 1 else depth // _TRUSTED
-            given = np.zeros(len(pool.rows), bool)
-            while not given.all() and (whole or given.sum() + len(done) < quota):
-                yield from self._chunk(pool, given)
+            quota = len(pool.rows) if whole or len(self.sources) == 1 else depth // _TRUSTED
+            given, results = np.zeros(len(pool.rows), bool), 0
+            while results < quota and not given.all():
+                for result in self._chunk(pool, given):
+                    results += 1
+                    yield result
             if whole:
                 return
-            done = np.concatenate([done, pool.rows[given]])
+            done = union([done, pool.rows[given]])
             depth *= _DEEPER
 
-    def _pool(self, depth: int, whole: bool, done: np.ndarray) -> _Pool:
+    def _pool(self, depth: int, whole: bool, done: np.ndarray) -> Pool:
         """What the sources propose, less what is hidden, scored and in order; what was given out before is left out."""
-        hidden = self.question.hidden
-        proposed = {}
+        proposed: dict[str, np.ndarray] = {}
         if whole:
             rows = np.arange(self.n) if self.selection is None else self.selection.rows
         else:
-            more = len(hidden) if self.selection is None else 0  # cheaper than a selection of all others
-            for name, source in self.sources.items():
-                proposed[name] = source.candidates(self._queries[name], min(depth + more, self.n), self.selection)
-            rows = np.unique(np.concatenate(list(proposed.values())))
-        if len(hidden) and (whole or self.selection is None):
-            rows = rows[~np.isin(rows, hidden)]
-        weights, ids = self.question.weights, self.order[rows]
-        measured = {name: source.measure(self._queries[name], rows) for name, source in self.sources.items()}
+            proposed = {name: self._proposed(name, depth) for name in self.sources}
+            rows = union(list(proposed.values()))
+        rows = rows[~among(rows, self.question.hidden)]
+        rows = rows[np.argsort(self.order[rows], kind="stable")]  # so that equal ones stay in the order of their ids
+        others, measured = self._others(rows)
+        rows, weights = rows[others], self.question.weights
+        for name, source in self.sources.items():
+            if name not in measured:
+                measured[name] = source.measure(self._queries[name], rows)
         similarity = {name: source.similarity(measured[name]) for name, source in self.sources.items()}
-        rank = {name: ranks(values, ids) for name, values in similarity.items()}
+        rank = {name: ranks(values) for name, values in similarity.items()}
         scores = weighted(similarity, weights) if self.question.fuse == "score" else reciprocal(rank, weights)
         kept, scores = self._against_unlikes(rows, scores)
-        best = np.lexsort((ids, -scores))
-        best = best[kept[best] & ~np.isin(rows[best], done)]
-        known = {name: np.isin(rows[best], found) for name, found in proposed.items()}
-        return _Pool(
-            rows[best],
+        if len(done):
+            kept &= ~among(rows, done)
+        best = np.argsort(-scores, kind="stable")
+        best = best[kept[best]]
+        rows = rows[best]
+        return Pool(
+            rows,
             scores[best],
             {name: values[best] for name, values in measured.items()},
             {name: values[best] for name, values in similarity.items()},
             {name: values[best] for name, values in rank.items()},
-            known or {name: np.ones(len(best), bool) for name in self.sources},
+            {name: among(rows, np.sort(found)) for name, found in proposed.items()}
+            or {name: np.ones(len(best), bool) for name in self.sources},
         )
 
-    def _chunk(self, pool: _Pool, given: np.ndarray) -> Iterator[Ranked]:
+    def _proposed(self, name: str, depth: int) -> np.ndarray:
+        """Candidates of one source; where nearly all are copies of what was asked with, it is asked for more."""
+        source, query = self.sources[name], self._queries[name]
+        propose = source.propose if isinstance(source, SpaceSource) and len(self.sources) > 1 else source.candidates
+        k = min(depth + len(self.question.hidden), self.n)
+        rows = propose(query, k, self.selection)
+        if source is not self.copy_space or not len(self._asked):
+            return rows
+        others, _ = self._others(rows)
+        for deeper in _FLOODED:
+            if len(rows) < k or np.count_nonzero(others) >= depth // _DEEPER:
+                break
+            k = min(deeper * depth, self.n)
+            rows = self.copy_space.propose(query, k, self.selection)
+            others, _ = self._others(rows)
+        rows = rows[others]  # not measured elsewhere
+        if k > depth + len(self.question.hidden):
+            rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: _DEEPER * depth]]
+        return rows
+
+    def _others(self, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """(n,) bool: which are no copies of the items that were asked with; what was measured of those on the way."""
+        if self.copy_space is None or not len(self._asked):
+            return np.ones(len(rows), bool), {}
+        name = self.copy_space.name
+        if name in self.sources and self._asked_alone:  # the query is the item
+            apart = self.copy_space.measure(self._queries[name], rows)
+            others = apart > self.limit
+            return others, {name: apart[others]}
+        return self.copy_space.apart(self._asked, rows) > self.limit, {}
+
+    def _chunk(self, pool: Pool, given: np.ndarray) -> Iterator[Ranked]:
         """The next results, at most ``_CHUNK``; marks what they and their copies take as given."""
         at = np.flatnonzero(~given)[:_LOOK]
-        of = self._copies(pool.rows[at])
-        alone = np.flatnonzero(of == np.arange(len(at)))
-        chosen = alone[:_CHUNK]
-        if self.question.diversity and len(alone):
-            chosen = alone[self._diverse(pool.rows[at[alone]], pool.scores[at[alone]])]
-        taken = np.isin(of, chosen)
-        given[at[taken | (of == -1)]] = True
-        for i in chosen:
-            self._shown.append(int(pool.rows[at[i]]))
-            copies = np.flatnonzero(of == i)
-            yield self._result(pool, int(at[i]), pool.rows[at[copies[copies != i]]].tolist())
+        chosen, of = at[:_CHUNK], None
+        if self.copy_space is not None or self.question.diversity:
+            of = self._copies(pool.rows[at])
+            alone = np.flatnonzero(of == np.arange(len(at)))
+            if self.question.diversity and len(alone):
+                alone = alone[self._diverse(pool.rows[at[alone]], pool.scores[at[alone]])]
+            alone = alone[:_CHUNK]
+            taken = np.zeros(len(at) + 1, bool)  # the last one is for -1: copies of what was shown
+            taken[alone] = taken[-1] = True
+            given[at[taken[of]]] = True
+            chosen = at[alone]
+        given[chosen] = True
+        copies: dict[int, list[int]] = {}
+        if of is not None:
+            for i in np.flatnonzero((of >= 0) & (of != np.arange(len(at)))).tolist():
+                copies.setdefault(int(at[of[i]]), []).append(int(pool.rows[at[i]]))
+        self._shown += pool.rows[chosen].tolist()
+        for place, result in zip(chosen.tolist(), pool.told(chosen), strict=True):
+            yield Ranked(*result, copies.get(place, []))
 
     def _copies(self, rows: np.ndarray) -> np.ndarray:
         """(n,) as ``leaders`` says."""
         if self.copy_space is None:
             return np.arange(len(rows))
         vectors = self.copy_space.stored(rows)
-        before = self._asked
-        if self._shown:
-            before = np.concatenate([before, self.copy_space.stored(np.array(self._shown[-_SHOWN:]))])
         distances = self.copy_space.space.distances
-        return leaders(distances(vectors, vectors), distances(before, vectors), self.limit)
+        known = np.empty((0, len(rows)), np.float32)
+        if self._shown:
+            known = distances(self.copy_space.stored(np.array(self._shown[-_SHOWN:], np.int64)), vectors)
+        return leaders(distances(vectors, vectors), known, self.limit)
 
     def _diverse(self, rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
         """Positions of the next results, compared with each other in the spaces that count."""
@@ -196,13 +234,3 @@ class Ranking:
             return np.empty((0, 0))
         asked = (() if self.question.echo else self.question.likes.entries) + self.question.unlikes.entries
         return self.copy_space.stored(np.array([entry for entry in asked if isinstance(entry, int)], np.int64))
-
-    def _result(self, pool: _Pool, at: int, copies: list[int]) -> Ranked:
-        return Ranked(
-            int(pool.rows[at]),
-            float(pool.scores[at]),
-            {name: float(values[at]) for name, values in pool.measured.items()},
-            {name: float(values[at]) for name, values in pool.similarity.items()},
-            {name: int(values[at]) if pool.proposed[name][at] else None for name, values in pool.rank.items()},
-            copies,
-        )

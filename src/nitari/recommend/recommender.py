@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -20,10 +19,12 @@ from nitari.errors import ArtifactError, ConfigError, QueryError
 from nitari.filters import Filter, to_text
 from nitari.index import Index, open_index
 from nitari.index.tailed import Tailed
+from nitari.joined import Joined
 from nitari.recommend import cursor
 from nitari.recommend.calibration import Calibration
-from nitari.recommend.live import Joined, Live
+from nitari.recommend.live import Live
 from nitari.recommend.page import Page, Result
+from nitari.recommend.pool import union
 from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known, shares
 from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
@@ -79,10 +80,11 @@ class Recommender:
         if Changes(self.collection).stamp == self._live.stamp:
             return self
         newer = copy(self)
-        newer._live = Live(self.collection, self.release, {name: stored.key for name, stored in self._stored.items()})
+        keys = {name: stored.key for name, stored in self._stored.items()}
+        newer._live = Live(self.collection, self.release, keys, self._live)
         newer.catalog = newer._live.catalog
-        newer._open = {}
-        newer.__dict__.pop("_order", None)
+        if newer.catalog is not self.catalog:
+            newer._open = {}
         return newer
 
     @property
@@ -214,12 +216,12 @@ class Recommender:
     def _entries(self, items: Likes) -> tuple[int | Picture, ...]:
         found = entries(self.catalog, items)
         for entry in found:
-            if isinstance(entry, int) and entry in self._live.hidden:
-                raise QueryError(f"Item '{self.catalog.item_ids[entry].decode()}' was removed. Ask with another one")
+            if isinstance(entry, int) and self._live.hides(entry):
+                raise QueryError(f"Item '{self.catalog.ids([entry])[0]}' was removed. Ask with another one")
         return found
 
     def _shown(self, history: dict[int, float]) -> dict[int, float]:
-        return {row: weight for row, weight in history.items() if row not in self._live.hidden}
+        return {row: weight for row, weight in history.items() if not self._live.hides(row)}
 
     def _question(
         self,
@@ -249,30 +251,37 @@ class Recommender:
         return Question(seeds, Seeds(unlike, away), hidden=rows, echo=echo, **settings)
 
     def _ranking(self, asked: Question, where: str | Filter | None) -> Ranking:
-        asked = replace(asked, hidden=np.union1d(asked.hidden, self._live.hidden))
-        narrow = where or len(asked.hidden) > _FEW
-        selection = self.catalog.select(where, asked.hidden.tolist()) if narrow else None
+        selection = self.catalog.select(where) if where else None
+        own, gone = asked.hidden, self._live.hidden
+        n = self.catalog.n_ready
+        if len(gone) > _FEW:
+            selection = self._live.shown if selection is None else selection.without(gone, n)
+        elif len(gone):
+            own = union([own, gone])
+        if len(own) > _FEW:
+            selection, own = (selection or self._live.shown).without(own, n), own[:0]
+        asked = replace(asked, hidden=own)
         sources = {name: self.source(name) for name in asked.weights}
         rule = self.release.manifest.info["collapse"]
         copies = self._space(rule["space"]) if asked.collapse else None
-        return Ranking(asked, sources, selection, self.catalog.n_ready, self._order, copies, float(rule["distance"]))
+        return Ranking(asked, sources, selection, n, self.catalog.places, copies, float(rule["distance"]))
 
     def results(self, found: Sequence[Ranked]) -> list[Result]:
         """Ranked rows with their ids and attributes."""
         names = ["file_name", *self.catalog.attributes]
         records = self.catalog.records([ranked.row for ranked in found], names)
-        ids = self.catalog.item_ids
+        ids = self.catalog.ids(ranked.row for ranked in found)
         return [
             Result(
-                ids[ranked.row].decode(),
+                item,
                 ranked.score,
                 ranked.similarity,
                 ranked.measured,
                 ranked.rank,
-                [ids[row].decode() for row in ranked.copies],
+                self.catalog.ids(ranked.copies) if ranked.copies else [],
                 record,
             )
-            for ranked, record in zip(found, records, strict=True)
+            for ranked, item, record in zip(found, ids, records, strict=True)
         ]
 
     def _fingerprint(self, asked: Question, where: str | None) -> str:
@@ -302,10 +311,3 @@ class Recommender:
         artifact = self.collection.parent(self.release, f"embeddings:{name}", name)
         artifact.expect_parent("catalog", self.collection.parent(self.release, "catalog"))
         return Embeddings(artifact)
-
-    @cached_property
-    def _order(self) -> np.ndarray:
-        """(n_ready,) the place of each row among the sorted item ids."""
-        order = np.empty(self.catalog.n_ready, np.int64)
-        order[np.argsort(self.catalog.item_ids[: self.catalog.n_ready], kind="stable")] = np.arange(len(order))
-        return order

@@ -58,8 +58,9 @@ def reciprocal(ranks: Mapping[str, np.ndarray], weights: Mapping[str, float]) ->
     return np.asarray(sum(weights[name] / total * (_RANK + 1) / (_RANK + ranks[name]) for name in weights))
 
 
-def ranks(similarities: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """(n,) similarities -> (n,) int64 ranks from 1; equal ones by ``order`` (n,), that of their item ids."""
+def ranks(similarities: np.ndarray, order: np.ndarray | None = None) -> np.ndarray:
+    """(n,) similarities -> (n,) int64 ranks from 1; equal ones by ``order`` (n,), that of their item ids, or as they stand."""
     found = np.empty(len(similarities), np.int64)
-    found[np.lexsort((order, -similarities))] = np.arange(1, len(similarities) + 1)
+    best = np.argsort(-similarities, kind="stable") if order is None else np.lexsort((order, -similarities))
+    found[best] = np.arange(1, len(similarities) + 1)
     return found

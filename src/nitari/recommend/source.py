@@ -72,6 +72,13 @@ class Search(Protocol):
     def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult: ...
 
 
+@runtime_checkable
+class Proposing(Protocol):
+    """An index that can do with less care."""
+
+    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray: ...
+
+
 class SpaceSource:
     """Vectors with their index."""
 
@@ -80,8 +87,9 @@ class SpaceSource:
     ) -> None:
         self.name = space.name
         self.space = space
-        self.all = vectors
+        self.all = np.asarray(vectors) if isinstance(vectors, np.ndarray) else vectors  # a memory map is slower to ask
         self.index = index
+        self._proposing = index if isinstance(index, Proposing) else None
         self.calibration = calibration
         self._encode = encode
 
@@ -110,9 +118,18 @@ class SpaceSource:
         rows = self.index.search(query, k, where=where).rows[0]
         return rows[rows >= 0]
 
+    def propose(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
+        """As ``candidates``, in any order and found with less care, for who measures them anyway, beside others."""
+        if self._proposing is None:
+            return self.candidates(query, k, where)
+        return self._proposing.propose(query, k, where=where)
+
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        parts = [rows[start : start + _BLOCK] for start in range(0, max(len(rows), 1), _BLOCK)]
-        return np.concatenate([self.space.precise(query, self.all[part]) for part in parts])
+        return self._blockwise(rows, lambda part: self.space.precise(query, self.all[part]))
+
+    def apart(self, vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """(m, width) as ``Space.check`` returns them -> (n,) the distance of each row to the nearest of them."""
+        return self._blockwise(rows, lambda part: self.space.distances(vectors, self.stored(part)).min(axis=0))
 
     def similarity(self, measured: np.ndarray) -> np.ndarray:
         return self.calibration(measured)
@@ -120,3 +137,8 @@ class SpaceSource:
     def stored(self, rows: np.ndarray) -> np.ndarray:
         """(n, width) vectors of rows, ready to compare."""
         return self.space.check(self.all[rows])
+
+    def _blockwise(self, rows: np.ndarray, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        if len(rows) <= _BLOCK:
+            return of(rows)
+        return np.concatenate([of(rows[start : start + _BLOCK]) for start in range(0, len(rows), _BLOCK)])

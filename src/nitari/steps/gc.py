@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,6 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
 from nitari.recommend.live import Live
-from nitari.steps.release import check_file
 from nitari.steps.verify import TRAINED
 
 # In the order in which they go: killed on the way, no release is left without what it pins.
@@ -39,7 +38,7 @@ class Freed(NamedTuple):
 def gc(collection: Collection, *, keep: int = 3, idle: float = 7.0, dry: bool = False) -> Freed:
     """Delete releases beyond the ``keep`` newest, the ``keep`` that were served last and the current one; then artifacts
     that no kept release pins, checks of deleted releases, additions that the newest catalog holds and no kept release
-    needs, and unfinished work that nobody touched for ``idle`` days.
+    needs, and unfinished work and cached training pictures that nobody touched for ``idle`` days.
 
     The newest catalog, encoder, space of each name and annotation of each annotator stay, with what they were made from;
     so do evaluations. ``bytes`` are what the disk gets back: a file that something kept shares counts for nothing.
@@ -55,15 +54,15 @@ def gc(collection: Collection, *, keep: int = 3, idle: float = 7.0, dry: bool = 
         pinned = _pinned(collection, kept)
         chosen = [("artifact", path) for path in _unpinned(collection, pinned)]
         chosen += [("addition", path) for path in _taken_in(collection, kept)]
-        chosen += [("work", path) for path in _given_up(collection, idle)]
+        chosen += _given_up(collection, idle)
         sizes = _sizes([path for _, path in chosen])
         for kind, path in () if dry else chosen:
-            if kind == "work":
+            if kind in ("artifact", "addition"):
+                collection.drop(path)
+            elif path.is_dir():
                 shutil.rmtree(path)
             else:
-                collection.drop(path)
-                if path.parent == collection.folder("release"):
-                    check_file(collection, path.name).unlink(missing_ok=True)
+                path.unlink()
         freed = [
             {"kind": kind, "path": path.relative_to(collection.path).as_posix(), "bytes": size}
             for (kind, path), size in zip(chosen, sizes, strict=True)
@@ -138,15 +137,16 @@ def _taken_in(collection: Collection, releases: Iterable[Artifact]) -> list[Path
     return found
 
 
-def _given_up(collection: Collection, days: float) -> list[Path]:
+def _given_up(collection: Collection, days: float) -> list[tuple[str, Path]]:
+    """Unfinished work, and cached pictures of trainings, that nobody touched for ``days``."""
     oldest = time.time() - days * _DAY
-    folders = sorted(path for path in (collection.path / "work").glob("*") if path.is_dir())
-    return [
-        folder
-        for folder in folders
-        if folder.name.startswith("drop-")  # what a killed deletion left
-        or all(path.stat().st_mtime <= oldest for path in (folder, *folder.rglob("*")))
-    ]
+    found = []
+    for kind in ("work", "cache"):
+        for path in sorted((collection.path / kind).glob("*")):
+            left = path.name.startswith("drop-")  # by a killed deletion
+            if left or all(one.stat().st_mtime <= oldest for one in (path, *path.rglob("*"))):
+                found.append((kind, path))
+    return found
 
 
 def _sizes(paths: Iterable[Path]) -> list[int]:
@@ -155,9 +155,9 @@ def _sizes(paths: Iterable[Path]) -> list[int]:
     sizes = []
     for path in paths:
         size = 0
-        for folder, _, files in os.walk(path):
-            for file in files:
-                stat = os.stat(Path(folder) / file)
+        for file in (path, *path.rglob("*")):
+            stat = file.lstat()
+            if S_ISREG(stat.st_mode):
                 names[stat.st_dev, stat.st_ino] += 1
                 if names[stat.st_dev, stat.st_ino] == stat.st_nlink:
                     size += stat.st_size

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from nitari.artifact import Artifact, write_atomic
@@ -65,6 +64,11 @@ def promote(
         refused = missed(asked, thresholds)
         switch = release.id != served and (force or not refused)
         if switch:
+            if _served(collection)[0] != served:
+                raise ArtifactError(
+                    f"Release {collection.current} became the current one while '{release.id}' was compared with {served}. "
+                    "Run the same command again"
+                )
             collection.switch(release, "release")
         report = {
             "collection": collection.name,
@@ -78,7 +82,7 @@ def promote(
             "switched": switch,
             "current": collection.current,
         }
-        file = check_file(collection, release.id)
+        file = collection.check_file(release.id)
         file.parent.mkdir(exist_ok=True)
         write_atomic(file, json.dumps(report, ensure_ascii=False, indent=1) + "\n")
         return report
@@ -163,14 +167,9 @@ def missed(asked: Mapping[str, Any], thresholds: Thresholds) -> list[str]:
     return found
 
 
-def check_file(collection: Collection, release_id: str) -> Path:
-    """Where the last check of a release is left."""
-    return collection.path / "checks" / f"{release_id}.json"
-
-
 def _check(collection: Collection, release_id: str) -> dict[str, Any] | None:
     try:
-        report = json.loads(check_file(collection, release_id).read_bytes())
+        report = json.loads(collection.check_file(release_id).read_bytes())
         return {name: report[name] for name in ("when", "against", "refused", "switched")}
     except (OSError, ValueError, KeyError, TypeError):
         return None

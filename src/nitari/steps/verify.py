@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from nitari.artifact import Artifact
 from nitari.catalog import ANNOTATION, READY
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, DamagedArtifactError
 from nitari.extractor import FITTED
@@ -14,10 +18,14 @@ from nitari.steps import Progress, silent
 
 TRAINED = ("encoder", "vocabulary")
 """Kinds that were made from whatever catalog was the newest then."""
+_RENEW = re.compile(r"Renew it with: .*")
 
 
 class Verified(NamedTuple):
-    """``problems`` says of each damaged, missing or unmatched part what is wrong and what renews it; empty: all is well."""
+    """``problems`` says of each damaged, missing or unmatched part what is wrong and what renews it; empty: all is well.
+
+    ``artifacts``, ``files`` and ``bytes`` are those of the release and what it pins, and of additions.
+    """
 
     release: str
     artifacts: int
@@ -34,8 +42,9 @@ class Verified(NamedTuple):
 def verify(
     collection: Collection, release_id: str | None = None, *, full: bool = False, progress: Progress = silent
 ) -> Verified:
-    """Check the checksums of a release (the current one) and of everything it pins, and that all parts belong together:
-    one catalog, the vectors that each index was built from, the encoder that made them, annotations and words.
+    """Check the checksums of a release (the current one), of everything it pins and of the additions that are served with
+    it, and that all parts belong together: one catalog, the vectors that each index was built from, the encoder that made
+    them, annotations and words.
 
     A file is read where its size, mtime or inode are not those of when it was last found right, so it takes seconds
     however large the collection is; ``full`` reads them all again. Raises ArtifactError where there is no such release.
@@ -48,18 +57,36 @@ def verify(
             parts[role] = collection.pinned(release, role)
         except ArtifactError as error:
             problems.append(f"{role}: {error}")
-    whole = {"release": release, **parts}
-    total = sum(len(part.manifest.files) for part in whole.values())
-    done = 0
-    for part in whole.values():
-        for name in part.manifest.files if full else [None]:
-            problems += part.damages(None if name is None else [name], full=full)
-            done += 1 if full else len(part.manifest.files)
-            progress(done, total)
+    whole = [(part, "") for part in (release, *parts.values())]
+    for small in map(Changes(collection).addition, Changes(collection).ids()):
+        advice = f"Remove '{small.path}', and append its pictures again"
+        try:
+            whole += [(small.open(kind, path.name, space), advice) for kind, path, space in _inside(small)]
+        except ArtifactError as error:
+            problems.append(f"{error}. {advice}")
+    total = sum(len(part.manifest.files) for part, _ in whole)
+    counted = count(1)
+
+    def files(part: Artifact) -> Iterator[str]:
+        for name in part.manifest.files:
+            yield name
+            progress(next(counted), total)
+
+    for part, advice in whole:
+        for damage in part.damages(files(part), full=full):
+            problems.append(_RENEW.sub(advice, damage) if advice else damage)
     problems += unmatched(release, parts)
-    size = sum(entry["size"] for part in whole.values() for entry in part.manifest.files.values())
+    size = sum(entry["size"] for part, _ in whole for entry in part.manifest.files.values())
     named = [text.replace("collection=…", f"collection={collection.name}") for text in problems]
     return Verified(release.id, len(whole), total, size, named)
+
+
+def _inside(small: Collection) -> Iterator[tuple[str, Path, str | None]]:
+    """Kind, path and space of each artifact of an addition."""
+    for kind in ("thumbnails", "catalog", "embeddings"):
+        for folder in small.folders(kind):
+            space = None if folder == small.folder(kind) else folder.name
+            yield from ((kind, folder / one, space) for one in small.ids(kind, space))
 
 
 def unmatched(release: Artifact, parts: dict[str, Artifact]) -> Iterator[str]:
