@@ -90,7 +90,7 @@ class Catalog:
             annotation.expect_parent("catalog", artifact)
             file = pq.ParquetFile(annotation.file(COLUMNS), memory_map=True)
             for column in file.schema_arrow.names:
-                if column in self.schema.names:
+                if column in self._file.schema_arrow.names or column in self._annotated:  # schema is kept: not yet
                     raise ArtifactError(
                         f"The column '{column}' of annotator '{name}' is in the catalog already. Remove "
                         f"'{annotation.path.parent}', or annotate again under another column name"
