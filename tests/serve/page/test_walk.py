@@ -49,8 +49,8 @@ def test_only_what_is_in_sight_is_in_the_document(visitor):
     page = visitor.open()
     held = []
     for _ in range(40):
-        page.mouse.wheel(0, 900)
-        page.wait_for_timeout(40)
+        page.mouse.wheel(0, 1500)
+        page.wait_for_timeout(30)
         held.append(page.locator(".tile").count())
         if page.locator("#end").is_visible() and page.evaluate(
             "scrollY + innerHeight >= document.body.scrollHeight - 2"
