@@ -19,7 +19,7 @@ from nitari.recommend.source import Seeds, Source, SpaceSource
 
 DEPTH = 192
 """Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
-_ALONE = 64  # a single source's candidates are its answer, and all are given out
+_ALONE = 48  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
 _FLOODED = (8, 32, 128)  # times as many from a source that has hardly anything but copies of what was asked with
