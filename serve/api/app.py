@@ -137,6 +137,7 @@ async def _watch(here: Context) -> None:
         metrics.swaps.inc(shelf.swaps - swaps)
         swaps = shelf.swaps
         metrics.items.set(shelf.current.catalog.n_ready - len(shelf.current.hidden))
+        metrics.follow(shelf.current.release.id, shelf.current.plans)
         metrics.refused.set(shelf.trouble is not None)
         await asyncio.sleep(here.settings.poll)
 
