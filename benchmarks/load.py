@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,6 +126,25 @@ async def measure(port: int, seconds: float, connections: int, rate: float, requ
         "p99_ms": round(float(np.percentile(times, 99)), 2),
         "max_ms": round(float(times.max()), 1),
     }
+
+
+def memory(port: int) -> dict[str, float]:
+    """Of the largest process of the server at ``port``: its own memory, and all that it has mapped, in MB."""
+    best = {"own": 0.0, "resident": 0.0}
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+            status = (folder / "status").read_text()
+        except OSError:
+            continue
+        if f"port={port}".encode() not in command and b"multiprocessing.spawn" not in command:
+            continue
+        own, resident = (int(status.split(name)[1].split()[0]) / 1024 for name in ("RssAnon:", "VmRSS:"))
+        if own > best["own"]:
+            best = {"own": round(own, 1), "resident": round(resident, 1)}
+    return best
 
 
 if __name__ == "__main__":
