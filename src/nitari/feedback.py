@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,7 @@ class Feedback:
         self.folder = collection.path / "feedback"
         self._lock = threading.Lock()
         self._file = -1
+        self._name = ""
         self._size = 0
         self._process = 0
 
@@ -86,7 +88,10 @@ class Feedback:
         if self._file < 0:
             self.folder.mkdir(parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(self.folder / f"{new_id()}.jsonl", flags, 0o644)
+            while (name := new_id()) <= self._name:  # files are read in the order of their names
+                time.sleep(0.001)
+            self._name = name
+            self._file = os.open(self.folder / f"{name}.jsonl", flags, 0o644)
             self._size, self._process = 0, os.getpid()
             sync(self.folder)
             sync(self.folder.parent)

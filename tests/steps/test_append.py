@@ -106,7 +106,8 @@ def test_a_catalog_reads_what_was_added_as_ready_rows(
 
     artifact = shoes.latest("catalog")
     added = pq.read_table(other.latest("catalog").file("catalog.parquet"))
-    plain, whole = Catalog(artifact), Catalog(artifact, added=added)
+    plain = Catalog(artifact)
+    whole = plain.extended(added)
     assert (whole.n_ready, whole.n_items) == (plain.n_ready + 2, plain.n_items + 2)
     names = whole.ready("file_name").to_pylist()
     assert names == plain.ready("file_name").to_pylist() + added.column("file_name").to_pylist()
