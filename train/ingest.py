@@ -62,7 +62,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         limits=Limits(**limits),
         background=plain(cfg.background),
         quality=cfg.quality,
-        workers=cfg.workers,
+        executor=instantiate(cfg.executor),
         about=source.about,
         progress=progress,
     )
