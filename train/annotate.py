@@ -39,6 +39,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         annotator,
         where=cfg.where,
         threads=cfg.workers,
+        executor=instantiate(cfg.executor),
         progress=Progress(f"annotate {annotator.name}"),
     )
     seconds = time.monotonic() - start

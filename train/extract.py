@@ -36,6 +36,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         extractor,
         dtype=cfg.dtype,
         threads=cfg.workers,
+        executor=instantiate(cfg.executor),
         seed=cfg.seed,
         progress=Progress(f"extract {extractor.space.name}"),
     )
