@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 EXTRAS ?= dev
 DEMO_ROOT ?= demo
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo serve test check bench lock clean
 
 install: $(STAMP)
 
@@ -19,6 +19,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install
 	$(BIN)/nitari demo root=$(DEMO_ROOT)
+
+# The page of what `make demo` made, at http://127.0.0.1:8000/
+serve: install
+	test -d $(DEMO_ROOT) || $(MAKE) demo
+	$(BIN)/nitari serve collection=diagrams root=$(DEMO_ROOT)
 
 check: install
 	$(BIN)/ruff check .

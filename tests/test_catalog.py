@@ -78,7 +78,7 @@ def test_filters_admit(catalog: Catalog, where: str, admitted: str):
     [
         ("price<cheap", 6, "holds int64; 'cheap' is not one"),
         ("new=perhaps", 4, "holds bool"),
-        ("label=bag and colour=red", 21, "no column 'colour'"),
+        ("label=bag and colour=red", 14, "no column 'colour'"),
     ],
 )
 def test_a_filter_that_does_not_fit(catalog: Catalog, where: str, position: int, message: str):

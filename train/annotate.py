@@ -31,13 +31,18 @@ COMMONEST = 8  # values of a column that are shown
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """What was annotated, and of each column the commonest values, or the range of numbers."""
+    return annotated(cfg, plain(cfg.annotator), cfg.where)
+
+
+def annotated(cfg: DictConfig, spec: Mapping[str, Any], where: str | None = None) -> dict[str, Any]:
+    """``run`` of one annotator by its configuration; ``cfg`` says of which collection."""
     collection = Collection.existing(cfg.root, cfg.collection)
-    annotator = instantiate(plain(cfg.annotator))
+    annotator = instantiate(spec)
     start = time.monotonic()
     artifact = step.annotate(
         collection,
         annotator,
-        where=cfg.where,
+        where=where,
         threads=cfg.workers,
         executor=instantiate(cfg.executor),
         progress=Progress(f"annotate {annotator.name}"),

@@ -1,9 +1,11 @@
-"""Runs ingest, fit, extract, build and evaluate, one after the other: pictures in, a measured release out.
+"""Runs ingest, fit, extract, annotate, build and evaluate, one after the other: pictures in, a measured release out.
 
     nitari pipeline collection=shoes source=folder source.path=PATH
     nitari pipeline collection=shoes source=folder source.path=PATH labels=category model=vgg
+    nitari pipeline collection=shoes source=folder source.path=PATH annotators=[colours,map] text.columns=[file_name]
 
-Killed at any moment, the same command goes on where it stopped. Every setting of the five jobs may be given.
+Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given; ``annotators`` are
+run as they are configured.
 """
 
 from __future__ import annotations
@@ -11,32 +13,60 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib.resources import files
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from nitari.catalog import Catalog
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 
-from . import build, evaluate, extract, fit, ingest
-from .job import job
+from . import annotate, build, evaluate, extract, fit, ingest
+from .job import job, plain
 from .progress import clock
 
 ROOT = "collections"  # the default, as in conf/base.yaml
-STEPS = {"ingest": ingest, "fit": fit, "extract": extract, "build": build, "evaluate": evaluate}
+
+
+def annotators(cfg: DictConfig) -> dict[str, Any]:
+    """What each of ``cfg.annotators`` found, by its name. ConfigError where one is unknown."""
+    known = {path.name.removesuffix(".yaml"): path for path in (files("nitari.conf") / "annotator").iterdir()}
+    if unknown := [name for name in cfg.annotators if name not in known]:
+        raise ConfigError(f"annotators has '{unknown[0]}'. There are: {', '.join(sorted(known))}")
+    return {
+        name: annotate.annotated(cfg, plain(OmegaConf.create(known[name].read_text(encoding="utf-8"))))
+        for name in cfg.annotators
+    }
+
+
+def show_annotators(found: Mapping[str, Any]) -> str:
+    return "\n\n".join(annotate.show(one) for one in found.values()) or "No annotators were asked for"
+
+
+STEPS: dict[str, tuple[Callable[[DictConfig], Mapping[str, Any]], Callable[[Mapping[str, Any]], str]]] = {
+    "ingest": (ingest.run, ingest.show),
+    "fit": (fit.run, fit.show),
+    "extract": (extract.run, extract.show),
+    "annotate": (annotators, show_annotators),
+    "build": (build.run, build.show),
+    "evaluate": (evaluate.run, evaluate.show),
+}
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Each step's result under its name, with its ``seconds``."""
     results: dict[str, Any] = {"collection": str(cfg.collection)}
-    for number, (name, step) in enumerate(STEPS.items(), 1):
-        print(f"\n[{number}/{len(STEPS)}] {name}", file=sys.stderr, flush=True)
+    steps = [name for name in STEPS if name != "annotate" or cfg.annotators]
+    for number, name in enumerate(steps, 1):
+        step, told = STEPS[name]
+        print(f"\n[{number}/{len(steps)}] {name}", file=sys.stderr, flush=True)
         start = time.monotonic()
-        result = dict(step.run(cfg))
+        result = dict(step(cfg))
         seconds = time.monotonic() - start
         if name != "evaluate":  # its table is the result, and printed at the end
-            print(step.show(result), file=sys.stderr)
+            print(told(result), file=sys.stderr)
         print(f"{name} took {clock(seconds)}", file=sys.stderr, flush=True)
         results[name] = {**result, "seconds": round(seconds, 1)}
     catalog = Catalog.newest(Collection.existing(cfg.root, cfg.collection))
@@ -47,16 +77,17 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
 def show(results: Mapping[str, Any]) -> str:
     words = f"collection={results['collection']}" + (f" root={results['root']}" if results["root"] != ROOT else "")
-    total = sum(results[step]["seconds"] for step in STEPS)
-    took = ", ".join(f"{step} {clock(results[step]['seconds'])}" for step in STEPS)
+    seconds = {step: results[step]["seconds"] for step in STEPS if step in results}
+    took = ", ".join(f"{step} {clock(spent)}" for step, spent in seconds.items())
     return "\n".join(
         [
             evaluate.show(results["evaluate"]),
             "",
-            f"All of it took {clock(total)}: {took}.",
+            f"All of it took {clock(sum(seconds.values()))}: {took}.",
             "",
             "Go on with:",
             f"  nitari recommend {words} like={shlex.quote(results['example'])} k=12 sheet=more.jpg",
+            f"  nitari serve {words}",
             f"  nitari show {words}",
             *([f"  mlflow ui --backend-store-uri {results['tracking']}"] if results["tracking"] else []),
         ]

@@ -76,7 +76,7 @@ def create(settings: Settings | None = None) -> FastAPI:
         app.include_router(part.router)
     _page(app)
     problem.install(app)
-    _describe(app)
+    describe(app)
     if settings.origins:
         app.add_middleware(
             CORSMiddleware,
@@ -157,7 +157,7 @@ def _page(app: FastAPI) -> None:
         return Response(index.read_bytes(), headers=headers, media_type="text/html; charset=utf-8")
 
 
-def _describe(app: FastAPI) -> None:
+def describe(app: FastAPI) -> None:
     """Every problem in the OpenAPI document is of our kind."""
     original = app.openapi
 

@@ -18,6 +18,16 @@ Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Weights = Annotated[dict[Name, Weight], Field(max_length=32)]
 
 
+Where = Annotated[
+    Text | None, Field(description="only items that this filter admits, such as `category='bag' and price<50`")
+]
+After = Annotated[Text | None, Field(description="`after` of the page before, for the next one")]
+Chosen = Annotated[Name | None, Field(description="id of a release; otherwise the current one")]
+Other = Annotated[
+    Name | None, Field(description="another release: results of both by team draft, and which is whose in `arms`")
+]
+
+
 class Strict(BaseModel):
     """A misspelt name is told, not passed over."""
 
@@ -63,24 +73,27 @@ Entry = Id | Part
 class Recommend(Strict):
     """``like`` and ``history`` together hold at least one item, unless a picture is uploaded. As ``nitari recommend``."""
 
-    like: list[Entry] = Field([], max_length=50)
-    like_weights: list[Weight] | None = Field(None, max_length=50)
-    unlike: list[Entry] = Field([], max_length=200)
-    unlike_by: Literal["subtract", "penalise", "avoid"] = "subtract"
-    unlike_strength: Fraction = 0.5
-    history: list[Id] = Field([], max_length=200)
-    half_life: float = Field(5.0, gt=0, le=1e6)
-    where: Text | None = None
-    k: int = Field(24, ge=1, le=MOST)
-    weights: Weights | None = None
-    fuse: Literal["score", "rank"] = "score"
-    diversity: Fraction = 0.0
-    collapse: bool = True
-    exclude: list[Id] = Field([], max_length=1000)
-    echo: bool = False
-    after: Text | None = None
-    release: Name | None = None
-    interleave: Name | None = None
+    like: list[Entry] = Field([], max_length=50, description="items, or parts of their pictures")
+    like_weights: list[Weight] | None = Field(None, max_length=50, description="how much each of `like` counts")
+    unlike: list[Entry] = Field([], max_length=200, description="to stay away from")
+    unlike_by: Literal["subtract", "penalise", "avoid"] = Field(
+        "subtract",
+        description="move the query away; lower scores near them; drop what is nearer to them",
+    )
+    unlike_strength: Fraction = Field(0.5, description="how much subtract and penalise do")
+    history: list[Id] = Field([], max_length=200, description="items of a user, the newest first")
+    half_life: float = Field(5.0, gt=0, le=1e6, description="items after which one of the history counts half")
+    where: Where = None
+    k: int = Field(24, ge=1, le=MOST, description="results of a page")
+    weights: Weights | None = Field(None, description="how much each source counts; otherwise the release's own")
+    fuse: Literal["score", "rank"] = Field("score", description="how several sources make one order")
+    diversity: Fraction = Field(0.0, description="score given up for results unlike each other")
+    collapse: bool = Field(True, description="near-copies are one result")
+    exclude: list[Id] = Field([], max_length=1000, description="items not to show")
+    echo: bool = Field(False, description="show what was asked with, too")
+    after: After = None
+    release: Chosen = None
+    interleave: Other = None
 
 
 class Uploaded(Recommend):
@@ -96,30 +109,30 @@ class Uploaded(Recommend):
 
 
 class Browse(Strict):
-    where: Text | None = None
+    where: Where = None
     text: Text | None = Field(None, description="words to search for, instead of browsing in order")
-    k: int = Field(60, ge=1, le=MOST)
-    after: Text | None = None
-    release: Name | None = None
+    k: int = Field(60, ge=1, le=MOST, description="results of a page")
+    after: After = None
+    release: Chosen = None
 
 
 class MoreLike(Strict):
-    k: int = Field(24, ge=1, le=MOST)
-    where: Text | None = None
+    k: int = Field(24, ge=1, le=MOST, description="results of a page")
+    where: Where = None
     weights: Text | None = Field(None, description="name:number,name:number", examples=["encoder:1,colour:.3"])
-    fuse: Literal["score", "rank"] = "score"
-    diversity: Fraction = 0.0
-    collapse: bool = True
-    after: Text | None = None
-    release: Name | None = None
-    interleave: Name | None = Field(None, description="another release: results of both, by team draft")
+    fuse: Literal["score", "rank"] = Field("score", description="how several sources make one order")
+    diversity: Fraction = Field(0.0, description="score given up for results unlike each other")
+    collapse: bool = Field(True, description="near-copies are one result")
+    after: After = None
+    release: Chosen = None
+    interleave: Other = None
 
 
 class Facets(Strict):
-    where: Text | None = None
+    where: Where = None
     columns: Text | None = Field(None, description="names separated by commas; otherwise those of few values")
     limit: int = Field(12, ge=1, le=200)
-    release: Name | None = None
+    release: Chosen = None
 
 
 class MapBox(Strict):
@@ -128,8 +141,8 @@ class MapBox(Strict):
         Field(pattern=r"^-?[0-9.]{1,20}(,-?[0-9.]{1,20}){3}$", description="left,top,right,bottom from 0 to 1"),
     ] = None
     limit: int = Field(1000, ge=1, le=5000)
-    where: Text | None = None
-    release: Name | None = None
+    where: Where = None
+    release: Chosen = None
 
 
 class Event(Strict):

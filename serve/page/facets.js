@@ -78,7 +78,8 @@ export class Facets {
 
   draw(state, facets) {
     const open = document.activeElement?.dataset?.chip;
-    this.body.replaceChildren(...facets.map((facet) => this.group(facet, state.picks[facet.name] ?? [])));
+    const told = facets.filter(({ name, values }) => values.length || state.picks[name]?.length);
+    this.body.replaceChildren(...told.map((facet) => this.group(facet, state.picks[facet.name] ?? [])));
     if (open) [...this.body.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === open)?.focus({ preventScroll: true });
   }
 

@@ -38,7 +38,12 @@ export class Feed {
   }
 
   async load(k) {
-    const page = await api.results(this.state, { k, after: this.after, signal: this.controller.signal });
+    const page = await api.results(this.state, {
+      k,
+      after: this.after,
+      release: this.release ?? this.state.release, // where another one came since, the pages still belong together
+      signal: this.controller.signal,
+    });
     page.results.forEach((result, i) => {
       this.place += 1;
       if (this.passed.has(result.item_id) || this.known.has(result.item_id)) return;

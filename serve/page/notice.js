@@ -26,6 +26,7 @@ export function showProblem(problem, again = null, others = [], place = null) {
   const buttons = [...(again ? [[t("problem.again"), again]] : []), ...others].map(button);
   const lines = problem.detail && problem.detail !== problem.title ? make("p", {}, typeof problem.position === "number" ? problem.detail.split("\n")[0] : problem.detail) : null;
   box.replaceChildren(make("h2", {}, problem.title || t("problem.unknown")), ...[place, lines].filter(Boolean), make("div", { class: "row wrap" }, buttons));
+  box.classList.toggle("calm", Boolean(problem.calm));
   box.hidden = false;
 }
 

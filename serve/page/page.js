@@ -37,7 +37,7 @@ export class Page {
     this.grid = new Grid(byId("grid"), { act, href, near: () => this.near(), seen: (items) => this.feed && this.feedback.shown(items, this.feed.id) });
     this.seeds = new Seeds(byId("seeds"), this.store, { look, share: () => share(this.store) });
     this.sliders = new Sliders(byId("sliders"), this.store);
-    this.facets = new Facets(byId("facets"), this.store, (total) => this.counted(total));
+    this.facets = new Facets(byId("facets"), this.store, (total) => ((this.total = total), this.tell()));
     this.crop = new Crop(byId("large"), { sides: () => this.info.thumbnails, search: (seed, box) => this.part(seed, box) });
     this.why = new Why(byId("why"), { act, look, closed: (item, inside) => this.grid.still(() => inside && this.back(item)) });
     this.compare = new Compare(byId("compare"), this.store, { act, href, fail });
@@ -149,9 +149,10 @@ export class Page {
     grid.liked = new Set(feed.state.like.map((seed) => seed.id));
     if (how === "pop") grid.current = entry.at ?? 0;
     grid.show(feed.items, { more: !feed.done, first });
-    if (how === "pop") scrollTo({ top: entry.y, behavior: "instant" });
-    else if (first || how === "slide") scrollTo({ top: 0, behavior: "instant" });
-    if (this.focusNext || inGrid) grid.focus(grid.current, this.focusNext);
+    const top = how === "pop" ? entry.y : first || how === "slide" ? 0 : scrollY;
+    if (top !== scrollY) scrollTo({ top, behavior: "instant" });
+    if (this.focusNext) grid.focus();
+    else if (inGrid) setTimeout(() => grid.focus(grid.current, false));
     this.focusNext = false;
     if (this.why.open) this.explain(feed.items.find((item) => item.item_id === this.why.item.item_id) ?? null);
     this.ended();
@@ -168,7 +169,7 @@ export class Page {
     const narrowed = filterOf(state) || state.text;
     const widen = [t("facets.clear"), () => this.store.push({ picks: {}, where: "", text: "" })];
     const detail = narrowed || asked(state) ? t("empty.detail") : t("empty.collection");
-    showProblem({ title: t("empty.title"), detail }, null, narrowed ? [widen] : []);
+    showProblem({ title: t("empty.title"), detail, calm: true }, null, narrowed ? [widen] : []);
   }
 
   async near() {
@@ -194,12 +195,11 @@ export class Page {
 
   async act(name, item, event) {
     const { state } = this.store;
-    const id = item.item_id;
+    const { item_id: id } = item;
     if (name === "ahead") {
       this.ahead?.stop();
       this.ahead = new Feed({ ...state, ...this.towards(id) });
-      this.ahead.fill(FIRST).catch(() => {}); // what is wrong is told when it is asked for
-      return undefined;
+      return this.ahead.fill(FIRST).catch(() => {}); // what is wrong is told when it is asked for
     }
     this.since = event?.timeStamp ?? performance.now();
     if (event?.type === "keydown" || event?.detail === 0) this.focusNext = true;
@@ -272,11 +272,6 @@ export class Page {
     if (file.size > this.info.upload_limit) return note(t("upload.large", { size: size(file.size), limit: size(this.info.upload_limit) }));
     this.since = performance.now();
     return this.store.push({ upload: { key: hold(file), box: null }, like: [], text: "", view: "grid" });
-  }
-
-  counted(total) {
-    this.total = total;
-    this.tell();
   }
 
   tell() {

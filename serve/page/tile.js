@@ -47,9 +47,10 @@ export class Tile {
       this.link.replaceChildren(picture(url, name));
       this.url = url;
     }
+    const before = this.item;
     this.item = item;
-    this.element.dataset.id = item.item_id;
-    this.link.href = href;
+    if (this.href !== href) this.link.href = this.href = href;
+    if (before?.item_id !== item.item_id) this.element.dataset.id = item.item_id;
     this.badge.hidden = !item.copies?.length;
     if (item.copies?.length) {
       this.badge.textContent = unfolded ? "−" : `+${number(item.copies.length)}`;
@@ -58,10 +59,11 @@ export class Tile {
       this.badge.setAttribute("aria-label", label);
       this.badge.setAttribute("aria-expanded", String(unfolded));
     }
-    this.element.classList.toggle("copy", Boolean(item.copyOf));
-    this.element.classList.toggle("differs", differs);
-    this.element.classList.toggle("liked", liked);
-    this.like.setAttribute("aria-pressed", String(liked));
+    const marks = `tile${item.copyOf ? " copy" : ""}${differs ? " differs" : ""}${liked ? " liked" : ""}`;
+    if (this.marks !== marks) {
+      this.element.className = this.marks = marks;
+      this.like.setAttribute("aria-pressed", String(liked));
+    }
     if (this.named === name + document.documentElement.lang) return;
     this.named = name + document.documentElement.lang;
     for (const [button, word] of [[this.like, "tile.like"], [this.hide, "tile.hide"], [this.why, "tile.why"]]) {
@@ -72,10 +74,15 @@ export class Tile {
 
   /** Reached by the Tab key: the current one of the grid alone is. */
   reach(on) {
+    if (this.reached === on) return;
+    this.reached = on;
     for (const element of [this.link, this.badge, this.like, this.hide, this.why]) element.tabIndex = on ? 0 : -1;
   }
 
   place(x, y, cell) {
+    const where = `${x},${y},${cell}`;
+    if (this.where === where) return;
+    this.where = where;
     const style = this.element.style;
     style.width = style.height = `${cell}px`;
     style.transform = `translate(${x}px, ${y}px)`;
@@ -83,6 +90,9 @@ export class Tile {
 
   /** What the grid says about where it is among all. */
   count(place, total) {
+    const at = `${place}/${total}`;
+    if (this.at === at) return;
+    this.at = at;
     this.element.setAttribute("aria-posinset", String(place));
     this.element.setAttribute("aria-setsize", String(total));
   }

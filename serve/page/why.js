@@ -50,7 +50,8 @@ export class Why {
 
   likeness(item, weights) {
     const similarity = item.similarity ?? {};
-    const names = Object.keys(similarity);
+    const order = Object.keys(weights ?? {}); // as the sliders have it
+    const names = Object.keys(similarity).sort((a, b) => order.indexOf(a) - order.indexOf(b));
     if (item.copyOf) return make("p", { class: "note" }, t("why.copy"));
     if (!names.length) return make("p", { class: "note" }, t("why.browsing"));
     const called = titles(names);

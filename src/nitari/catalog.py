@@ -86,15 +86,17 @@ class Catalog:
         self.annotations = dict(annotations or {})
         self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
         self._annotated: dict[str, pq.ParquetFile] = {}
+        known = set(self._file.schema_arrow.names)
         for name, annotation in self.annotations.items():
             annotation.expect_parent("catalog", artifact)
             file = pq.ParquetFile(annotation.file(COLUMNS), memory_map=True)
             for column in file.schema_arrow.names:
-                if column in self.schema.names:
+                if column in known:
                     raise ArtifactError(
                         f"The column '{column}' of annotator '{name}' is in the catalog already. Remove "
                         f"'{annotation.path.parent}', or annotate again under another column name"
                     )
+                known.add(column)
             self._annotated |= dict.fromkeys(file.schema_arrow.names, file)
         self._columns: dict[str, pa.ChunkedArray] = {}
         self._cells: dict[str, Cells] = {}

@@ -42,11 +42,12 @@ def _reader(chunk: pa.Array) -> Read:
     """Text and numbers without a missing one are read from their buffers; everything else by pyarrow."""
     if chunk.null_count == 0 and pa.types.is_string(chunk.type):
         _, places, data = chunk.buffers()
-        offsets = memoryview(places).cast("i")[chunk.offset : chunk.offset + len(chunk) + 1]
+        offsets = np.frombuffer(places, np.int32, len(chunk) + 1, 4 * chunk.offset).data
         text = memoryview(data) if data is not None else memoryview(b"")
         return lambda row: str(text[offsets[row] : offsets[row + 1]], "utf-8")
-    if chunk.null_count == 0 and (pa.types.is_integer(chunk.type) or pa.types.is_floating(chunk.type)):
-        return memoryview(chunk.to_numpy()).__getitem__
+    if chunk.null_count == 0 and (pa.types.is_integer(chunk.type) or chunk.type in (pa.float32(), pa.float64())):
+        numbers = memoryview(chunk.to_numpy())
+        return lambda row: numbers[row]
     return lambda row: chunk[row].as_py()
 
 
@@ -58,6 +59,6 @@ def id_bytes(ids: pa.ChunkedArray) -> np.ndarray:
     parts = []
     for chunk in ids.chunks:
         if len(chunk):
-            offsets = np.frombuffer(chunk.buffers()[1], np.int32)
-            parts.append(np.frombuffer(chunk.buffers()[2], ID, len(chunk), int(offsets[chunk.offset])))
+            first = np.frombuffer(chunk.buffers()[1], np.int32, 1, 4 * chunk.offset)
+            parts.append(np.frombuffer(chunk.buffers()[2], ID, len(chunk), int(first[0])))
     return np.concatenate(parts)

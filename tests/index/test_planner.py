@@ -151,3 +151,28 @@ def test_facets_are_saved_and_verified(graph, columns, tmp_path):
     np.save(tmp_path / "facet-0.rows.npy", np.arange(3))
     with pytest.raises(DamagedArtifactError, match="facet 'shelf' of other vectors"):
         Hnsw.load(tmp_path, index.space, vectors, parameters)
+
+
+def test_a_query_far_from_what_is_admitted_is_scanned_at_once(graph, columns):
+    """Half of the vectors along the direction that they are sorted by: from its other end the graph would look in vain."""
+    index, vectors = graph
+    mask = np.arange(N) < N // 3
+    selection = Selection.of(None, mask)
+    region = index._whole
+    near, far = region.around(index.space.check(vectors[[10, N - 10]]), mask)
+    assert near > 0.5 > far
+    found = index.search(vectors[[10, N - 10]], 10, where=selection)
+    for i, row in enumerate((10, N - 10)):
+        expected = nearest(index.space, vectors[row], vectors, selection.rows, 10)
+        assert len(np.intersect1d(found.rows[i], expected[0])) >= 9
+
+
+def test_what_is_proposed_is_about_the_nearest(graph):
+    index, vectors = graph
+    exact = Exact(index.space)
+    exact.build(vectors)
+    for row in (3, 20_000):
+        found = index.propose(vectors[row], 100)
+        assert len(np.unique(found)) == len(found) == 100
+        assert len(np.intersect1d(found, exact.search(vectors[row], 100).rows)) >= 90
+    assert np.array_equal(np.sort(exact.propose(vectors[3], 5)), np.sort(exact.search(vectors[3], 5).rows[0]))

@@ -109,3 +109,26 @@ def test_words_that_somebody_typed(shoes: Collection):
     assert not {r.item_id for r in recommender.find("picture", where="file_name!='picture-0003.jpg'", k=50).results} & {
         r.item_id for r in recommender.find("0003", k=1).results
     }
+
+
+def test_what_is_open_stays_open(shoes: Collection, make_pictures):
+    """Noticing a change reads what changed, and nothing else again."""
+    before = Recommender.open(shoes)
+    everything = ids(before)
+    sources = {name: before.source(name) for name in before.spaces}
+    Changes(shoes).remove([everything[0]])
+    gone = before.fresh()
+    assert gone.catalog is before.catalog
+    assert {name: gone.source(name) for name in gone.spaces} == sources
+    assert ids(gone) == everything[1:]
+    pictures = shoes.path.parent / "pictures"
+    for path in make_pictures(shoes.path.parent / "later", 1, seed=9):
+        path.rename(pictures / f"later-{path.name}")
+    append(shoes, FolderSource(str(pictures)).listing(), source_name="main", workers=1)
+    more = gone.fresh()
+    assert more.catalog is not gone.catalog
+    assert len(ids(more)) == len(everything)
+    assert ids(more) == ids(Recommender.open(shoes))
+    assert more.fresh() is more
+    Changes(shoes).restore([everything[0]])
+    assert more.fresh().catalog is more.catalog

@@ -24,6 +24,7 @@ from nitari.index.planner import Part, Plan, Region, answer, cheapest, plan
 from nitari.index.scan import Scan
 from nitari.space import Metric, Space
 
+_MANY = 1.5  # what a scan for hundreds of rows costs, in scans for few
 _OWN = 25_000  # rows of a facet value that get an engine of their own, ...
 _OWN_SHARE = 0.1  # ... where they are at least this share of all: it holds a copy of its vectors
 
@@ -96,7 +97,7 @@ class Planned:
         """
         engine = self._whole.engine
         n = len(self._whole)
-        if where is None and engine is not None and 0 < k <= n and engine.cost(k // 2, 0) < n:
+        if where is None and engine is not None and 0 < k <= n and engine.cost(k // 2, 0) < _MANY * n:
             found = engine.propose(self.space.check(query), k)
             if len(found) == k:
                 return found

@@ -97,7 +97,7 @@ def plan(part: Part, k: int, effort: int) -> Plan:
     where = f" in {region.name}" if region.name else ""
     if region.engine is not None and wanted:
         share = part.count / len(region)
-        wide = math.ceil(effort * (1.25 - 0.25 * share))  # the fewer are admitted, the farther away they are
+        wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
         if cost < exact:

@@ -28,7 +28,8 @@ def leaders(apart: np.ndarray, known: np.ndarray, limit: float) -> np.ndarray:
     of = np.arange(n)
     of[(known <= limit).any(axis=0)] = -1
     near = apart <= limit
-    for i in np.flatnonzero(np.triu(near, 1).any(axis=1)):
+    np.fill_diagonal(near, False)
+    for i in np.flatnonzero(near.any(axis=1)):
         if of[i] == i:
             later = np.flatnonzero(near[i, i + 1 :]) + i + 1
             later = later[of[later] == later]

@@ -22,7 +22,7 @@ DEPTH = 192
 _ALONE = 64  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
-_FLOODED = (7, 28, 112)  # times as many from a source that has hardly anything but copies of what was asked with
+_FLOODED = (8, 32, 128)  # times as many from a source that has hardly anything but copies of what was asked with
 _CHUNK = 32  # given out together
 _LOOK = 128  # ranked ones among which a chunk's copies are looked for, and diverse results chosen
 _SHOWN = 256  # results before a chunk that it is compared with
@@ -124,15 +124,14 @@ class Ranking:
         rows = propose(query, k, self.selection)
         if source is not self.copy_space or not len(self._asked):
             return rows
-        others, _ = self._others(rows)
+        few, first = depth // _DEEPER, k
         for deeper in _FLOODED:
-            if len(rows) < k or np.count_nonzero(others) >= depth // _DEEPER:
+            if len(rows) < k or self._others(rows[-few:])[0].any():  # the farthest ones
                 break
             k = min(deeper * depth, self.n)
             rows = self.copy_space.propose(query, k, self.selection)
-            others, _ = self._others(rows)
-        rows = rows[others]  # not measured elsewhere
-        if k > depth + len(self.question.hidden):
+        if k > first:
+            rows = rows[self._others(rows)[0]]  # copies are not measured elsewhere
             rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: _DEEPER * depth]]
         return rows
 

@@ -24,6 +24,8 @@ def test_more_like_one_and_back(visitor):
     assert page.locator(".likes .seed").count() == 1
     assert name not in visitor.shown()
     assert page.evaluate("scrollY") == 0
+    visitor.until("performance.getEntriesByName('nitari:results').length === 1")
+    visitor.until("performance.getEntriesByName('nitari:pictures').length === 1")
     page.go_back()
     visitor.until("y => Math.abs(scrollY - y) < 2", y)
     visitor.settle()
@@ -47,8 +49,8 @@ def test_only_what_is_in_sight_is_in_the_document(visitor):
     page = visitor.open()
     held = []
     for _ in range(40):
-        page.mouse.wheel(0, 900)
-        page.wait_for_timeout(40)
+        page.mouse.wheel(0, 1500)
+        page.wait_for_timeout(30)
         held.append(page.locator(".tile").count())
         if page.locator("#end").is_visible() and page.evaluate(
             "scrollY + innerHeight >= document.body.scrollHeight - 2"
