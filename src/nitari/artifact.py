@@ -193,10 +193,18 @@ def open_artifact(path: Path, kind: str) -> Artifact:
     """Read and check a manifest. Files are verified as they are asked for, or all at once by ``verify``."""
     try:
         text = (path / MANIFEST).read_text(encoding="utf-8")
-        values = json.loads(text)
-        found = str(values["kind"]), values["format_version"], str(values["id"])
     except FileNotFoundError:
         raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: nitari show collection=…") from None
+    except (OSError, ValueError) as error:
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+    return Artifact(path, read_manifest(text, kind, path.name, str(path)))
+
+
+def read_manifest(text: str, kind: str, name: str, path: str) -> Manifest:
+    """Check what a manifest says, of an artifact ``name`` at ``path``, which errors tell; raises ArtifactError."""
+    try:
+        values = json.loads(text)
+        found = str(values["kind"]), values["format_version"], str(values["id"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
     if found[0] != kind:
@@ -207,7 +215,7 @@ def open_artifact(path: Path, kind: str) -> Artifact:
             f"'{path}' has {kind} format {found[1]}, this nitari reads {known}. "
             "Open it with the version that wrote it, or build it again"
         )
-    if found[2] != path.name:
+    if found[2] != name:
         raise DamagedArtifactError(f"'{path}' says its id is '{found[2]}'. An artifact may be moved, not renamed")
     values.pop("sha256", None)
     try:
@@ -216,7 +224,7 @@ def open_artifact(path: Path, kind: str) -> Artifact:
         raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
     if manifest.text != text:
         raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {_REMOVE}")
-    return Artifact(path, manifest)
+    return manifest
 
 
 def sha256_of(path: Path) -> str:
