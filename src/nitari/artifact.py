@@ -163,7 +163,6 @@ def publish(
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(p for p in work.rglob("*") if p.is_file()):
         files[path.relative_to(work).as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
-        sync(path)
     manifest = Manifest(
         kind=kind,
         id=new_id(),
@@ -176,6 +175,13 @@ def publish(
         parents={role: parent.reference for role, parent in (parents or {}).items()},
         mlflow_run=mlflow_run,
     )
+    return admit(work, destination, manifest)
+
+
+def admit(work: Path, destination: Path, manifest: Manifest) -> Artifact:
+    """Publish ``work``, whose files were found to be what ``manifest`` says: fsync, and rename it to ``destination``/<id>."""
+    for name in manifest.files:
+        sync(work / name)
     write_atomic(work / MANIFEST, manifest.text)
     for folder in [p for p in work.rglob("*") if p.is_dir()] + [work]:
         sync(folder)
@@ -184,7 +190,7 @@ def publish(
     work.rename(final)
     sync(destination)
     artifact = Artifact(final, manifest)
-    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in files for s in [(final / name).stat()]}
+    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in manifest.files for s in [(final / name).stat()]}
     _write_stamps(artifact, stamps)
     return artifact
 
