@@ -32,8 +32,10 @@ def test_there_are_commands_for_every_job():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of boto and moto
 def test_every_command_runs(
     tmp_path: Path,
+    bucket: str,
     make_pictures: Callable[..., list[Path]],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -51,6 +53,7 @@ def test_every_command_runs(
         job, *words = shlex.split(line)[1:]
         item = Catalog(collection.latest("catalog")).records([0])[0]["item_id"] if collection.find("catalog") else ""
         put = {
+            "s3://BUCKET": bucket,
             "PATH": str(tmp_path / "pictures"),
             "ITEM_ID": item,
             "PICTURE_FILE": str(paths[3]),
