@@ -10,10 +10,13 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+SHARED = {"load", "pictures", "serve_report"}  # what others are made of
 
 
 def main() -> int:
-    known = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    known = sorted(
+        path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_") and path.stem not in SHARED
+    )
     chosen = sys.argv[1:] or known
     unknown = [name for name in chosen if name not in known]
     if unknown:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -78,6 +79,7 @@ def main(words: Sequence[str]) -> int:
         uploads=values["uploads"],
         token=token(values["token_file"]),
     )
+    _check_free(values["host"], values["port"])
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     Impatient.patience = values["patience"]
     how: dict[str, Any] = {
@@ -106,3 +108,17 @@ def main(words: Sequence[str]) -> int:
         logging.info("Serving '%s' at %s, with %d workers", settings.collection, url, values["workers"])
         uvicorn.run("nitari.serve.api.app:create", factory=True, workers=values["workers"], **how)
     return 0
+
+
+def _check_free(host: str, port: int) -> None:
+    """ConfigError where nothing can listen there, before a release is opened."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(found[0]) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(found[4])
+    except OSError as error:
+        raise ConfigError(
+            f"host={host} port={port} cannot be listened on: {error.strerror or error}. End what listens there, or give "
+            "another one"
+        ) from None

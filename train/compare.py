@@ -19,7 +19,7 @@ from nitari.errors import ConfigError
 from nitari.extractor.encoder import EncoderExtractor
 from nitari.steps.extract import extract
 
-from . import evaluate
+from . import choices, evaluate
 from .job import job
 from .progress import Progress
 
@@ -43,7 +43,7 @@ def embeddings(collection: Collection, which: str, cfg: DictConfig) -> Artifact:
             seed=cfg.seed,
             progress=Progress(f"extract {which}"),
         )
-    if which not in collection.spaces() and which not in evaluate.choices():
+    if which not in collection.spaces() and which not in choices.known("extractor"):
         raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}")
     return evaluate.renewed(collection, which, cfg)
 

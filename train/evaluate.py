@@ -16,25 +16,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 
 from nitari.artifact import Artifact
 from nitari.collection import Collection
-from nitari.errors import ConfigError
 from nitari.evaluation import report, sheets
 from nitari.evaluation.protocols import Settings, evaluate, results
 from nitari.steps.extract import renew
 
-from . import extract, feedback
+from . import choices, extract, feedback
 from .job import job, plain
 from .progress import Progress
 from .tracking import start_run
 
-_EXTRACTORS = files("nitari.conf") / "extractor"
 BASELINES = ("pixels", "colour", "hog", "random")
 
 
@@ -92,30 +88,11 @@ def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
     return renew(
         collection,
         name,
-        lambda: extract.make(collection, _choice(name), cfg.seed, cfg.workers),
+        lambda: extract.make(collection, choices.settings("extractor", name), cfg.seed, cfg.workers),
         threads=cfg.workers,
         seed=cfg.seed,
         progress=Progress(f"extract {name}"),
     )
-
-
-def _choice(name: str) -> dict[str, Any]:
-    """The settings of conf/extractor/``name``.yaml."""
-    if name not in choices():
-        raise ConfigError(
-            f"There is no space '{name}' yet, and no extractor of that name. Choose from: {', '.join(choices())}"
-        )
-    values = dict(yaml.safe_load((_EXTRACTORS / f"{name}.yaml").read_text(encoding="utf-8")))
-    missing = [key for key, value in values.items() if value == "???"]
-    if missing:
-        given = " ".join(f"extractor.{key}=…" for key in missing)
-        raise ConfigError(f"There is no space '{name}' yet. Extract it first: nitari extract extractor={name} {given}")
-    return values
-
-
-def choices() -> list[str]:
-    """The names of conf/extractor's files."""
-    return sorted(path.name.removesuffix(".yaml") for path in _EXTRACTORS.iterdir() if path.name.endswith(".yaml"))
 
 
 def _metrics(found: Mapping[str, Any]) -> dict[str, float]:

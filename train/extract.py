@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from nitari.collection import Collection
 from nitari.extractor import Extractor
 from nitari.extractor.visual_words import Training
+from nitari.space import DType
 from nitari.steps import extract as step
 from nitari.steps.vocabulary import vocabulary
 
@@ -28,13 +29,18 @@ from .progress import Progress
 
 
 def run(cfg: DictConfig) -> dict[str, Any]:
+    return extracted(cfg, plain(cfg.extractor), cfg.dtype)
+
+
+def extracted(cfg: DictConfig, spec: Mapping[str, Any], dtype: DType | None = None) -> dict[str, Any]:
+    """``run`` of one extractor by its configuration; ``cfg`` says of which collection."""
     collection = Collection.existing(cfg.root, cfg.collection)
     start = time.monotonic()
-    extractor = make(collection, plain(cfg.extractor), cfg.seed, cfg.workers)
+    extractor = make(collection, spec, cfg.seed, cfg.workers)
     artifact = step.extract(
         collection,
         extractor,
-        dtype=cfg.dtype,
+        dtype=dtype,
         threads=cfg.workers,
         executor=instantiate(cfg.executor),
         seed=cfg.seed,

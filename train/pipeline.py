@@ -2,10 +2,10 @@
 
     nitari pipeline collection=shoes source=folder source.path=PATH
     nitari pipeline collection=shoes source=folder source.path=PATH labels=category model=vgg
-    nitari pipeline collection=shoes source=folder source.path=PATH annotators=[colours,map] text.columns=[file_name]
+    nitari pipeline collection=shoes source=folder source.path=PATH extractors=[hog,pdq] annotators=[colours,map] text.columns=[file_name]
 
-Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given; ``annotators`` are
-run as they are configured.
+Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given. Further ``extractors``,
+and ``annotators``, are run as they are configured; the former count in recommendations only as far as somebody asks for them.
 """
 
 from __future__ import annotations
@@ -14,42 +14,40 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nitari.catalog import Catalog
 from nitari.collection import Collection
-from nitari.errors import ConfigError
 
-from . import annotate, build, evaluate, extract, fit, ingest
-from .job import job, plain
+from . import annotate, build, choices, evaluate, extract, fit, ingest
+from .job import job
 from .progress import clock
 
 ROOT = "collections"  # the default, as in conf/base.yaml
 
 
+def extractors(cfg: DictConfig) -> dict[str, Any]:
+    """The extractor that was chosen, and each of ``cfg.extractors``."""
+    more = {name: choices.settings("extractor", name) for name in cfg.extractors}
+    return {"chosen": extract.run(cfg)} | {name: extract.extracted(cfg, spec) for name, spec in more.items()}
+
+
 def annotators(cfg: DictConfig) -> dict[str, Any]:
-    """What each of ``cfg.annotators`` found, by its name. ConfigError where one is unknown."""
-    known = {path.name.removesuffix(".yaml"): path for path in (files("nitari.conf") / "annotator").iterdir()}
-    if unknown := [name for name in cfg.annotators if name not in known]:
-        raise ConfigError(f"annotators has '{unknown[0]}'. There are: {', '.join(sorted(known))}")
-    return {
-        name: annotate.annotated(cfg, plain(OmegaConf.create(known[name].read_text(encoding="utf-8"))))
-        for name in cfg.annotators
-    }
+    """What each of ``cfg.annotators`` found."""
+    return {name: annotate.annotated(cfg, choices.settings("annotator", name)) for name in cfg.annotators}
 
 
-def show_annotators(found: Mapping[str, Any]) -> str:
-    return "\n\n".join(annotate.show(one) for one in found.values()) or "No annotators were asked for"
+def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    return lambda found: "\n".join(show(one) for one in found.values())
 
 
 STEPS: dict[str, tuple[Callable[[DictConfig], Mapping[str, Any]], Callable[[Mapping[str, Any]], str]]] = {
     "ingest": (ingest.run, ingest.show),
     "fit": (fit.run, fit.show),
-    "extract": (extract.run, extract.show),
-    "annotate": (annotators, show_annotators),
+    "extract": (extractors, each(extract.show)),
+    "annotate": (annotators, each(annotate.show)),
     "build": (build.run, build.show),
     "evaluate": (evaluate.run, evaluate.show),
 }

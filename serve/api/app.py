@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
@@ -136,6 +137,7 @@ async def _watch(here: Context) -> None:
         metrics.swaps.inc(shelf.swaps - swaps)
         swaps = shelf.swaps
         metrics.items.set(shelf.current.catalog.n_ready - len(shelf.current.hidden))
+        metrics.follow(shelf.current.release.id, shelf.current.plans)
         metrics.refused.set(shelf.trouble is not None)
         await asyncio.sleep(here.settings.poll)
 
@@ -145,11 +147,20 @@ async def _start(workshop: Workshop) -> None:
         await workshop.start()
 
 
+class _Fresh(StaticFiles):
+    """Asked for again each time, so that a newer server's modules do not meet older ones of the browser's cache."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
 def _page(app: FastAPI) -> None:
     index = PAGE / "index.html"
     if not index.is_file():
         return
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+    app.mount("/page", _Fresh(directory=PAGE), name="page")
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter as Counts
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,6 +21,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._followed: tuple[str, dict[str, Counts[str]]] = ("", {})
         self.requests = Counter("nitari_requests", "Requests answered", ["route", "status"], registry=self.registry)
         self.latency = Histogram(
             "nitari_request_seconds",
@@ -47,6 +49,16 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="max",
         )
+
+    def follow(self, release: str, plans: Mapping[str, Counts[str]]) -> None:
+        """Count what was planned since the last call for that release."""
+        if release != self._followed[0]:
+            self._followed = (release, {})
+        for space, counts in plans.items():
+            before = self._followed[1].get(space, Counts())
+            for plan, count in (counts - before).items():
+                self.plans.labels(space, plan).inc(count)
+            self._followed[1][space] = counts
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -110,6 +110,7 @@ async def _answer(
 
     with here.metrics.stage("recommend"):
         page = await aside(work, slow)
+    here.metrics.candidates.observe(page.scored)
     if interleave is None:
         return answer(page.to_dict())
     if settings["after"] is not None:

@@ -24,6 +24,11 @@ def pinned(embeddings: Artifact) -> bool:
     return "encoder" in embeddings.manifest.parents and not embeddings.manifest.info["extractor"].get("follow", True)
 
 
+def baseline(embeddings: Artifact) -> bool:
+    """Whether a space is there only to measure others by: vectors drawn at random are not served unless named."""
+    return str(embeddings.manifest.info["extractor"].get("_target_")).endswith(".RandomExtractor")
+
+
 class Finished:
     """An extractor and what is done to its vectors afterwards: gives the final vectors of a space."""
 

@@ -45,6 +45,7 @@ class Page:
     results: list[Result]
     where: str | None = None
     after: str | None = None
+    scored: int = 0  # rows that were compared for it; no part of the answer
 
     def to_dict(self) -> dict[str, Any]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -33,6 +33,40 @@ class Question:
     diversity: float
     collapse: bool
     echo: bool
+
+    @classmethod
+    def of(
+        cls,
+        like: tuple[int | Picture, ...],
+        like_weights: Sequence[float] | None,
+        unlike: tuple[int | Picture, ...],
+        unlike_weights: Sequence[float] | None,
+        history: Mapping[int, float],
+        *,
+        exclude: Iterable[int],
+        echo: bool,
+        **settings: Any,
+    ) -> Question:
+        """``history`` are weights by row, ``exclude`` rows; QueryError where there is nothing to like, and on bad numbers."""
+        if not like and not history:
+            raise QueryError("like is empty. Give at least one item or picture, or a history of items that are there")
+        for name in ("diversity", "strength"):
+            if not 0 <= settings[name] <= 1:
+                what = "unlike_strength" if name == "strength" else name
+                raise QueryError(f"{what} is {settings[name]}. Give a number from 0 to 1")
+        liked = shares(len(like), like_weights, "like_weights") if like or like_weights is not None else np.empty(0)
+        away = shares(len(unlike), unlike_weights, "unlike_weights") if unlike else np.empty(0)
+        seeds = Seeds(like + tuple(history), np.concatenate([liked, list(history.values())]))
+        hidden = {*exclude, *(entry for entry in (() if echo else seeds.entries) + unlike if isinstance(entry, int))}
+        away = away / away.sum() if len(away) else away
+        rows = np.array(sorted(hidden), np.int64)
+        return cls(seeds, Seeds(unlike, away), hidden=rows, echo=echo, **settings)
+
+    def parts(self) -> list[Any]:
+        """All that makes it another question, for a cursor."""
+        seeds = [[list(part.entries), part.weights.tolist()] for part in (self.likes, self.unlikes)]
+        how = [self.unlike_by, self.strength, dict(self.weights), self.fuse, self.diversity, self.collapse]
+        return [seeds, how, self.hidden.tolist(), self.echo]
 
     @property
     def seeds(self) -> Seeds:

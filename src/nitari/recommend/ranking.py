@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from nitari.recommend.source import Seeds, Source, SpaceSource
 
 DEPTH = 192
 """Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
-_ALONE = 64  # a single source's candidates are its answer, and all are given out
+_ALONE = 48  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
 _FLOODED = (8, 32, 128)  # times as many from a source that has hardly anything but copies of what was asked with
@@ -57,6 +57,7 @@ class Ranking:
     order: np.ndarray | Joined
     copy_space: SpaceSource | None = None
     limit: float = 0.0
+    scored: int = field(default=0, init=False)  # rows, so far
 
     def __iter__(self) -> Iterator[Ranked]:
         self._queries = {name: source.query(self.question.seeds) for name, source in self.sources.items()}
@@ -94,6 +95,7 @@ class Ranking:
         rows = rows[np.argsort(self.order[rows], kind="stable")]  # so that equal ones stay in the order of their ids
         others, measured = self._others(rows)
         rows, weights = rows[others], self.question.weights
+        self.scored += len(rows)
         for name, source in self.sources.items():
             if name not in measured:
                 measured[name] = source.measure(self._queries[name], rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -18,6 +19,7 @@ from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, QueryError
 from nitari.filters import Filter, to_text
 from nitari.index import Index, open_index
+from nitari.index.planned import Planned
 from nitari.index.tailed import Tailed
 from nitari.joined import Joined
 from nitari.recommend import cursor
@@ -25,10 +27,10 @@ from nitari.recommend.calibration import Calibration
 from nitari.recommend.live import Live
 from nitari.recommend.page import Page, Result
 from nitari.recommend.pool import union
-from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known, shares
+from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known
 from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
-from nitari.recommend.source import Encode, Picture, Seeds, Source, SpaceSource
+from nitari.recommend.source import Encode, Picture, Source, SpaceSource
 from nitari.recommend.words import TextSource
 from nitari.text.index import TextIndex
 
@@ -101,6 +103,12 @@ class Recommender:
         """What a near-copy is: within ``distance`` in ``space``."""
         return dict(self.release.manifest.info["collapse"])
 
+    @property
+    def plans(self) -> dict[str, Counter[str]]:
+        """How often each plan answered a search, by space, since its index was opened."""
+        indexes = dict(self._indexes)
+        return {name: Counter(index.plans) for name, index in indexes.items() if isinstance(index, Planned)}
+
     def add(self, source: Source) -> None:
         """One more source, by its name, for ``weights``. Its rows are those of this release's catalog."""
         self._added[source.name] = source
@@ -150,13 +158,13 @@ class Recommender:
         """
         if k < 1:
             raise QueryError(f"k is {k}. Ask for at least 1 result")
-        asked = self._question(
+        asked = Question.of(
             self._entries(like),
             like_weights,
             self._entries(unlike),
             unlike_weights,
             self._shown(decayed(self.catalog, history, half_life)),
-            exclude=exclude,
+            exclude=(row for _, row in known(self.catalog, exclude)),
             unlike_by=check_choice(unlike_by, Unlike, "unlike_by"),
             strength=float(unlike_strength),
             weights=check_weights(self.weights if weights is None else weights, self.sources),
@@ -166,11 +174,13 @@ class Recommender:
             echo=echo,
         )
         text = where if where is None or isinstance(where, str) else to_text(where)
-        fingerprint = self._fingerprint(asked, text)
+        fingerprint = cursor.fingerprint(self.release.id, asked.parts(), text)
         start = 0 if after is None else cursor.read(after, fingerprint)
-        found = list(islice(self._ranking(asked, where), start, start + k + 1))
+        ranking = self._ranking(asked, where)
+        found = list(islice(ranking, start, start + k + 1))
         more = cursor.write(start + k, fingerprint) if len(found) > k else None
-        return Page(self.collection.name, self.release.id, self.results(found[:k]), text or None, more)
+        results = self.results(found[:k])
+        return Page(self.collection.name, self.release.id, results, text or None, more, ranking.scored)
 
     def find(self, text: str, *, where: str | Filter | None = None, k: int = 20, after: str | None = None) -> Page:
         """Items by words that somebody typed, in the columns that the release was built to search: those with all of them
@@ -223,33 +233,6 @@ class Recommender:
     def _shown(self, history: dict[int, float]) -> dict[int, float]:
         return {row: weight for row, weight in history.items() if not self._live.hides(row)}
 
-    def _question(
-        self,
-        like: tuple[int | Picture, ...],
-        like_weights: Sequence[float] | None,
-        unlike: tuple[int | Picture, ...],
-        unlike_weights: Sequence[float] | None,
-        history: Mapping[int, float],
-        *,
-        exclude: Iterable[str],
-        echo: bool,
-        **settings: Any,
-    ) -> Question:
-        if not like and not history:
-            raise QueryError("like is empty. Give at least one item or picture, or a history of items that are there")
-        for name in ("diversity", "strength"):
-            if not 0 <= settings[name] <= 1:
-                what = "unlike_strength" if name == "strength" else name
-                raise QueryError(f"{what} is {settings[name]}. Give a number from 0 to 1")
-        liked = shares(len(like), like_weights, "like_weights") if like or like_weights is not None else np.empty(0)
-        away = shares(len(unlike), unlike_weights, "unlike_weights") if unlike else np.empty(0)
-        seeds = Seeds(like + tuple(history), np.concatenate([liked, list(history.values())]))
-        hidden = {row for _, row in known(self.catalog, exclude)}
-        hidden |= {entry for entry in (() if echo else seeds.entries) + unlike if isinstance(entry, int)}
-        away = away / away.sum() if len(away) else away
-        rows = np.array(sorted(hidden), np.int64)
-        return Question(seeds, Seeds(unlike, away), hidden=rows, echo=echo, **settings)
-
     def _ranking(self, asked: Question, where: str | Filter | None) -> Ranking:
         selection = self.catalog.select(where) if where else None
         own, gone = asked.hidden, self._live.hidden
@@ -283,11 +266,6 @@ class Recommender:
             )
             for ranked, item, record in zip(found, ids, records, strict=True)
         ]
-
-    def _fingerprint(self, asked: Question, where: str | None) -> str:
-        seeds = [[list(part.entries), part.weights.tolist()] for part in (asked.likes, asked.unlikes)]
-        how = [asked.unlike_by, asked.strength, dict(asked.weights), asked.fuse, asked.diversity, asked.collapse]
-        return cursor.fingerprint(self.release.id, seeds, how, asked.hidden.tolist(), where, asked.echo)
 
     def _space(self, name: str) -> SpaceSource:
         with self._lock:

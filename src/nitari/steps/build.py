@@ -13,7 +13,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.extractor import FITTED
-from nitari.extractor.stored import pinned
+from nitari.extractor.stored import baseline, pinned
 from nitari.recommend.calibration import learn
 from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
@@ -116,12 +116,12 @@ def build(
 
 
 def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | None) -> dict[str, Embeddings]:
-    """The newest embeddings of each space, made from ``catalog``; unless named, none that is pinned to an encoder."""
+    """The newest embeddings of each space, made from ``catalog``; unless named, none that is pinned to an encoder, or random."""
     names = list(dict.fromkeys(collection.spaces() if spaces is None else spaces))
     fresh, left = {}, []
     for name in names:
         artifact = collection.latest("embeddings", name)
-        if spaces is None and pinned(artifact):
+        if spaces is None and (pinned(artifact) or baseline(artifact)):
             continue
         made_from = artifact.manifest.parents["catalog"]
         if made_from["digest"] == catalog.manifest.digest:
