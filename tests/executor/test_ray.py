@@ -124,6 +124,13 @@ def test_more_than_the_cluster_has_is_refused(ray: Ray) -> None:
         Ray(cpus=0)
 
 
+def test_a_cluster_that_is_not_there_is_said() -> None:
+    from nitari.executor import ray as module
+
+    with pytest.raises(ConfigError, match=r"'127\.0\.0\.1:9' cannot be joined.*ray start --head"):
+        module._join(None, "127.0.0.1:9")
+
+
 def test_ingest_and_extract_equal_the_local_result(
     ray: Ray, tmp_path: Path, make_pictures: Callable[..., list[Path]]
 ) -> None:

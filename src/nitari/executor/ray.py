@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sys
 import warnings
 from collections import deque
@@ -158,7 +159,10 @@ def _start(ray: Any, cpus: int) -> None:
 
 
 def _join(ray: Any, address: str) -> None:
+    host, _, port = address.rpartition(":")
     try:
+        if host and port.isdecimal():  # Ray itself tries for minutes
+            socket.create_connection((host, int(port)), timeout=10).close()
         ray.init(address=address, log_to_driver=False, configure_logging=False)
     except Exception as error:  # of many kinds, Ray's own and others
         raise ConfigError(
