@@ -37,6 +37,8 @@ NEEDS = {
         "onnx": "onnx",
     },
     "samples": {"diagrams": "diagrams"},
+    "ray": {"ray": "ray"},
+    "remote": {"fsspec": "fsspec", "s3fs": "s3fs"},
 }
 LITTLE_DISK = 5e9
 LITTLE_MEMORY = 2e9

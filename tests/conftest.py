@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,35 @@ def shared_data() -> Path:
     if not path.is_dir():
         pytest.skip("the open data sets (../shared/data) are not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """The address of an S3 that moto plays on loopback; skipped without the extra ``remote`` and moto."""
+    for module in ("fsspec", "s3fs", "moto.server"):
+        pytest.importorskip(module, exc_type=ImportError)
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """``s3://…`` of an empty bucket, with the environment that leads to it."""
+    import s3fs
+
+    environment = {"AWS_ENDPOINT_URL": object_store, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    for name, value in (environment | {"AWS_DEFAULT_REGION": "us-east-1"}).items():
+        monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = f"bucket-{secrets.token_hex(4)}"
+    s3fs.S3FileSystem(use_listings_cache=False).mkdir(name)
+    yield f"s3://{name}"
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 @pytest.fixture(scope="session")

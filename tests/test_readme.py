@@ -56,9 +56,11 @@ def served(words: list[str], port: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of boto and moto
 @pytest.mark.timeout(900)
 def test_every_command_runs(
     tmp_path: Path,
+    bucket: str,
     make_pictures: Callable[..., list[Path]],
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -80,6 +82,7 @@ def test_every_command_runs(
         job, *words = shlex.split(line)[line.startswith("nitari ") :]
         item = Catalog(collection.latest("catalog")).records([0])[0]["item_id"] if collection.find("catalog") else ""
         put = {
+            "s3://BUCKET": bucket,
             "PATH": str(tmp_path / "pictures"),
             "ITEM_ID": item,
             "PICTURE_FILE": str(paths[3]),

@@ -44,6 +44,7 @@ def annotated(cfg: DictConfig, spec: Mapping[str, Any], where: str | None = None
         annotator,
         where=where,
         threads=cfg.workers,
+        executor=instantiate(cfg.executor),
         progress=Progress(f"annotate {annotator.name}"),
     )
     seconds = time.monotonic() - start

@@ -42,6 +42,7 @@ def extracted(cfg: DictConfig, spec: Mapping[str, Any], dtype: DType | None = No
         extractor,
         dtype=dtype,
         threads=cfg.workers,
+        executor=instantiate(cfg.executor),
         seed=cfg.seed,
         progress=Progress(f"extract {extractor.space.name}"),
     )

@@ -4,6 +4,8 @@
     nitari ingest collection=shoes source=folder source.path=PATH "thumbnails=[96,256]"
     nitari ingest collection=shoes source=tar source.path='shards/train-{000..123}.tar' source.name=train
     nitari ingest collection=shoes source=table source.path=pictures.csv source.column=image
+    nitari ingest collection=shoes source=folder source.path=s3://BUCKET/PREFIX
+    nitari ingest collection=shoes source=folder source.path=PATH executor=ray executor.address=HOST:6379
     nitari ingest collection=icons source=sample
     nitari ingest collection=flowers source=torchvision source.name=Flowers102 "source.splits=[train,val,test]"
 
@@ -62,7 +64,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         limits=Limits(**limits),
         background=plain(cfg.background),
         quality=cfg.quality,
-        workers=cfg.workers,
+        executor=instantiate(cfg.executor),
         about=source.about,
         progress=progress,
     )

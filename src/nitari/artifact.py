@@ -163,7 +163,6 @@ def publish(
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(p for p in work.rglob("*") if p.is_file()):
         files[path.relative_to(work).as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
-        sync(path)
     manifest = Manifest(
         kind=kind,
         id=new_id(),
@@ -176,6 +175,13 @@ def publish(
         parents={role: parent.reference for role, parent in (parents or {}).items()},
         mlflow_run=mlflow_run,
     )
+    return admit(work, destination, manifest)
+
+
+def admit(work: Path, destination: Path, manifest: Manifest) -> Artifact:
+    """Publish ``work``, whose files were found to be what ``manifest`` says: fsync, and rename it to ``destination``/<id>."""
+    for name in manifest.files:
+        sync(work / name)
     write_atomic(work / MANIFEST, manifest.text)
     for folder in [p for p in work.rglob("*") if p.is_dir()] + [work]:
         sync(folder)
@@ -184,7 +190,7 @@ def publish(
     work.rename(final)
     sync(destination)
     artifact = Artifact(final, manifest)
-    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in files for s in [(final / name).stat()]}
+    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in manifest.files for s in [(final / name).stat()]}
     _write_stamps(artifact, stamps)
     return artifact
 
@@ -193,10 +199,18 @@ def open_artifact(path: Path, kind: str) -> Artifact:
     """Read and check a manifest. Files are verified as they are asked for, or all at once by ``verify``."""
     try:
         text = (path / MANIFEST).read_text(encoding="utf-8")
-        values = json.loads(text)
-        found = str(values["kind"]), values["format_version"], str(values["id"])
     except FileNotFoundError:
         raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: nitari show collection=…") from None
+    except (OSError, ValueError) as error:
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+    return Artifact(path, read_manifest(text, kind, path.name, str(path)))
+
+
+def read_manifest(text: str, kind: str, name: str, path: str) -> Manifest:
+    """Check what a manifest says, of an artifact ``name`` at ``path``, which errors tell; raises ArtifactError."""
+    try:
+        values = json.loads(text)
+        found = str(values["kind"]), values["format_version"], str(values["id"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
     if found[0] != kind:
@@ -207,7 +221,7 @@ def open_artifact(path: Path, kind: str) -> Artifact:
             f"'{path}' has {kind} format {found[1]}, this nitari reads {known}. "
             "Open it with the version that wrote it, or build it again"
         )
-    if found[2] != path.name:
+    if found[2] != name:
         raise DamagedArtifactError(f"'{path}' says its id is '{found[2]}'. An artifact may be moved, not renamed")
     values.pop("sha256", None)
     try:
@@ -216,7 +230,7 @@ def open_artifact(path: Path, kind: str) -> Artifact:
         raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
     if manifest.text != text:
         raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {_REMOVE}")
-    return Artifact(path, manifest)
+    return manifest
 
 
 def sha256_of(path: Path) -> str:

@@ -16,7 +16,21 @@ from nitari.errors import ConfigError, MissingExtraError, NitariError
 # The training side composes Hydra configurations; the serving side parses the same key=value form without Hydra.
 TRAIN = ("ingest", "fit", "extract", "annotate", "build", "evaluate", "compare", "sweep", "pipeline", "demo")
 SERVE = (
-    *("serve", "recommend", "duplicates", "infringe", "append", "remove", "purge", "release", "gc", "show", "doctor"),
+    *(
+        "serve",
+        "recommend",
+        "duplicates",
+        "infringe",
+        "append",
+        "remove",
+        "purge",
+        "release",
+        "push",
+        "pull",
+        "gc",
+        "show",
+        "doctor",
+    ),
 )
 
 

@@ -125,7 +125,12 @@ class Collection:
     def pinned(self, artifact: Artifact, role: str) -> Artifact:
         """As ``parent``, of an artifact whose roles name spaces and annotators: ``embeddings:<space>``."""
         kind = artifact.manifest.parents.get(role, {}).get("kind")
-        return self.parent(artifact, role, role.partition(":")[2] if kind in _NAMED else None)
+        return self.parent(artifact, role, self.name_in(role, kind))
+
+    @staticmethod
+    def name_in(role: str, kind: str | None) -> str | None:
+        """The space or annotator that a role names, of a kind that has a folder a name."""
+        return role.partition(":")[2] if kind in _NAMED else None
 
     def annotations(self, catalog: Artifact) -> dict[str, Artifact]:
         """Each annotator's newest annotation that was made from ``catalog``, by the annotator's name."""

@@ -8,6 +8,7 @@ pixels; the aspect is kept and nothing is enlarged.
 from __future__ import annotations
 
 import os
+import secrets
 import tarfile
 import threading
 import zlib
@@ -152,7 +153,7 @@ class ShardWriter:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.aside = path.with_name(f".{path.name}.tmp")
+        self.aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")  # two workers may be at it
         self.file = self.aside.open("wb")
         self.at = 0
 

@@ -22,6 +22,7 @@ from nitari.errors import ArtifactError, ConfigError, NitariError
 from nitari.extractor import create
 from nitari.extractor.encoder import EncoderExtractor
 from nitari.extractor.hog import HogExtractor
+from nitari.model import checkpoint
 from nitari.model.augment import Augment
 from nitari.model.data import Data
 from nitari.model.trainer import Settings
@@ -420,6 +421,50 @@ def test_two_processes_train_together(collection: Collection):
     made = fit(collection, change(strategy="ddp", devices=2, epochs=1, batch=4))
     assert [row["step"] for row in made.history] == [7]
     assert np.isfinite(made.history[0]["val_loss"])
+
+
+PLAIN = {
+    "_target_": "nitari.model.objective.weighted.Weighted",
+    "terms": {"reconstruction": {"_target_": "nitari.model.objective.reconstruction.Reconstruction"}},
+    "weights": {"reconstruction": 1.0},
+}
+AS_IT_IS = Augment(area=1, reach=1, aspect=1, turn=0, flip=0, light=0, hue=0, jitter=0, grey=0, box=0, coarse=0)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_as_one_with_twice_the_batch(collection: Collection):
+    """Where nothing is drawn; what remains different is what each normalises by its own half of the batch."""
+    same = {"objective": PLAIN, "augment": AS_IT_IS, "encode": Encode(int8=False, postprocess=None, mirror=False)}
+    curves = []
+    for how in ({"batch": 8}, {"batch": 4, "strategy": "ddp", "devices": 2}):
+        made = fit(collection, dataclasses.replace(change(model=VGG, epochs=2, **how), **same))
+        curves.append([[row["step"], row["train_loss"], row["val_loss"]] for row in made.history])
+    np.testing.assert_allclose(*curves, rtol=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "after", "steps"), [(1, 2, [3, 6, 9]), (2, 1, [7, 14, 21])])
+def test_training_goes_on_with_another_number_of_processes(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, before: int, after: int, steps: list[int]
+):
+    def with_processes(count: int, epochs: int) -> Recipe:
+        return change(epochs=epochs, devices=count, strategy="ddp" if count > 1 else "auto")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "discard", lambda self, work: None)
+        first = fit(collection, with_processes(before, 1))
+    state = checkpoint.load(step.work(collection, with_processes(before, 1)))
+    assert state is not None
+    state.notes |= {"finished": False, "total": 3 * state.notes["total"]}  # as if interrupted after the first of three
+    folder = step.work(collection, with_processes(after, 3))
+    assert folder == step.work(collection, with_processes(before, 3))
+    checkpoint.save(folder, state.notes["done"], state)
+    made = fit(collection, with_processes(after, 3))
+    assert [row["step"] for row in made.history] == steps
+    assert [row["epoch"] for row in made.history] == [1, 2, 3]
+    kept = [{k: v for k, v in row.items() if k != "step"} for row in (made.history[0], first.history[0])]
+    assert kept[0] == kept[1]
+    assert made.history[-1]["train_loss"] < made.history[0]["train_loss"]
 
 
 def test_ctrl_c_interrupts_and_training_goes_on(

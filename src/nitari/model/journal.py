@@ -40,7 +40,8 @@ class Journal(lightning.Callback):
         self.kept: dict[str, float] = {}  # epoch, copy_recall and best_copy_recall, where any picture is held out
         self.best_module: dict[str, Tensor] = {}
         self.sums: dict[str, Tensor] = {}
-        self.steps = 0
+        self.steps = 0.0
+        self.total: int | None = None  # steps of the whole training, as the saved state counted them
         self.finished = False
         self._optimizer: dict[str, Tensor] = {}
         self._clock = self._saved = 0.0
@@ -59,8 +60,22 @@ class Journal(lightning.Callback):
         self.history, self.best, self.finished = notes["history"], tuple(notes["best"]), notes["finished"]
         self.kept = notes["kept"]
         self.sums = {k: torch.tensor(v, dtype=torch.float64) for k, v in notes["sums"].items()}
-        self.steps, self._epoch_seconds = int(notes["steps"]), float(notes["epoch_seconds"])
+        self.steps, self._epoch_seconds = float(notes["steps"]), float(notes["epoch_seconds"])
+        self.total = notes.get("total")
         self._optimizer = state.optimizer
+
+    def recount(self, module: Training) -> None:
+        """Go on as far through training as the saved state was, where ``module.total`` counts other steps than it did: with
+        another number of processes, a step takes another number of pictures.
+        """
+        before, now = self.total, module.total
+        if before in (None, now) or not before:
+            return
+        module.done = module.done * now // before
+        for row in self.history:
+            row["step"] = int(row["step"]) * now // before
+        self.steps *= now / before
+        self.sums = {name: value * (now / before) for name, value in self.sums.items()}
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         checkpoint.restore_optimizer(trainer.optimizers[0], self._optimizer)
@@ -97,7 +112,7 @@ class Journal(lightning.Callback):
             "epoch": epoch,
             "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
             "pictures_per_second": round(pictures / max(self._epoch_seconds, 1e-9), 1),
-            **{f"train_{name}": float(value) / self.steps for name, value in self.sums.items()},
+            **self._means(trainer),
             **found,
         }
         if not math.isfinite(row.get("train_loss", 0.0)):
@@ -108,7 +123,7 @@ class Journal(lightning.Callback):
         self.history.append(row)
         if self.report and trainer.is_global_zero:
             self.report({name: value for name, value in row.items() if name != "step"}, training.done)
-        self.sums, self.steps, self._epoch_seconds = {}, 0, 0.0
+        self.sums, self.steps, self._epoch_seconds = {}, 0.0, 0.0
         if "val_copy_recall" in found:
             self._keep(training, epoch, found["val_copy_recall"], trainer)
         patience = training.settings.patience
@@ -120,6 +135,15 @@ class Journal(lightning.Callback):
         self.finished = training.done >= training.total or trainer.should_stop
         if self.finished or time.monotonic() - self._saved >= training.settings.save_every:
             self._save(trainer, training)
+
+    def _means(self, trainer: lightning.Trainer) -> dict[str, float]:
+        """Of what training logged this epoch, over all processes."""
+        means = {f"train_{name}": float(value) / self.steps for name, value in self.sums.items()}
+        if trainer.world_size > 1:
+            own = torch.tensor(list(means.values()), device=trainer.strategy.root_device)
+            together = cast(Tensor, trainer.strategy.reduce(own, reduce_op="mean"))
+            means = dict(zip(means, together.tolist(), strict=True))
+        return means
 
     def _keep(self, module: Training, epoch: int, recall: float, trainer: lightning.Trainer) -> None:
         best = max(recall, self.kept.get("best_copy_recall", 0.0))
@@ -145,6 +169,7 @@ class Journal(lightning.Callback):
             return
         notes = {
             "done": module.done,
+            "total": module.total,
             "seconds": module.seconds,
             "history": self.history,
             "best": self.best,

@@ -27,7 +27,9 @@ class Settings:
 
     The learning rate follows whichever is further, so that it always ends at zero. The weights kept are those of the last
     epoch whose copy recall was within a standard error of the best. ``patience``: epochs without a better val_loss after
-    which training stops. ``layer_decay``: how much slower each layer learns than the one after it. ``save_every``: seconds between saved states.
+    which training stops. ``batch`` is that of each process: of ``devices`` together, a step takes so many times as many
+    pictures, gradients are averaged, and what compares pictures of a batch (agreement, batch normalisation) sees a process's
+    own. ``layer_decay``: how much slower each layer learns than the one after it. ``save_every``: seconds between saved states.
     """
 
     epochs: int = 40

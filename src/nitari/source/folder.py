@@ -13,14 +13,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nitari import storage
 from nitari.errors import SourceError
-from nitari.source import columns, metadata
+from nitari.source import columns, metadata, objects
 from nitari.source.listing import Listing, finish, text
 
 log = logging.getLogger(__name__)
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_LITTER = ("thumbs.db", "desktop.ini", "__macosx")
 
 
 class FolderSource:
@@ -28,36 +28,44 @@ class FolderSource:
 
     A metadata file has a column ``file_name``, relative to the folder it lies in (the imagefolder convention); its other
     columns go to the catalog. The column ``folder`` says where in the tree a picture lies. Hidden files are passed over.
-    Links are followed to files inside the tree and nowhere else.
+    Links are followed to files inside the tree and nowhere else. ``path`` may be the URL of a folder of an object store;
+    an item has the same id there.
     """
 
     def __init__(self, path: str, name: str = "main") -> None:
-        self.path = Path(path).expanduser()
+        self.path = path
         self.name = name
 
     @property
+    def root(self) -> str:
+        return self.path.rstrip("/") if storage.is_url(self.path) else str(Path(self.path).expanduser().resolve())
+
+    @property
     def about(self) -> dict[str, Any]:
-        return {"kind": "folder", "path": str(self.path.resolve())}
+        return {"kind": "folder", "path": self.root}
 
     def listing(self) -> pa.Table:
-        if not self.path.is_dir():
-            what = "is not a folder" if self.path.exists() else "does not exist"
-            raise SourceError(f"'{self.path}' {what}. Give the folder that holds the pictures: source.path=PATH")
-        root = self.path.resolve()
+        root = self.root
+        walked = objects.walk(root) if storage.is_url(root) else _walk(Path(root))
         listing = Listing(self.name)
         tables = []
-        for key, entry in _walk(root):
+        for key, entry in walked:
             if isinstance(entry, OSError):
                 listing.add(
                     key,
-                    str(root / key),
+                    storage.join(root, key),
                     reason="unreadable_file",
                     message=f"This folder cannot be read: {entry.strerror}",
                 )
-            elif entry.name in _METADATA and (table := _metadata(Path(entry.path), posixpath.dirname(key))) is not None:
+            elif (
+                entry.name in _METADATA
+                and (table := _metadata(storage.join(root, key), posixpath.dirname(key))) is not None
+            ):
                 tables.append(table)
+            elif isinstance(entry, storage.Entry):
+                listing.add(key, entry.url, size=entry.size, fingerprint=entry.fingerprint)
             else:
-                _add(listing, key, entry, root)
+                _add(listing, key, entry, Path(root))
         rows = listing.table()
         data = pa.table({"file_name": rows.column("file_name")})
         if tables:
@@ -67,7 +75,7 @@ class FolderSource:
             data = data.add_column(0, "folder", pa.chunked_array([folders], pa.string()))
         return finish(rows, data.drop_columns("file_name"), f"'{self.path}'")
 
-    def _join(self, rows: pa.Table, data: pa.Table, root: Path) -> tuple[pa.Table, pa.Table]:
+    def _join(self, rows: pa.Table, data: pa.Table, root: str) -> tuple[pa.Table, pa.Table]:
         """Metadata in the order of its files; rows without a file come at the end, as missing."""
         names = data.column("file_name")
         first = pc.index_in(pc.unique(names), value_set=names)
@@ -77,7 +85,9 @@ class FolderSource:
         unmatched = pc.invert(pc.is_in(pc.unique(names), value_set=rows.column("file_name")))
         for key in pc.unique(names).filter(unmatched).to_pylist():
             if _inside(key):
-                absent.add(key, str(root / key), reason="missing", message="Metadata names it, but it is not there")
+                absent.add(
+                    key, storage.join(root, key), reason="missing", message="Metadata names it, but it is not there"
+                )
             else:
                 absent.add(key, key, reason="refused", message="Metadata names a path outside of the folder")
         rows = pa.concat_tables([rows, absent.table()])
@@ -86,6 +96,9 @@ class FolderSource:
 
 def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str] | OSError]]:
     """Entries below ``root`` with their POSIX path, sorted, a folder's files before its folders; or a folder's error."""
+    if not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise SourceError(f"'{root}' {what}. Give the folder that holds the pictures: source.path=PATH")
     folders = [""]
     while folders:
         prefix = folders.pop()
@@ -95,7 +108,7 @@ def _walk(root: Path) -> Iterator[tuple[str, os.DirEntry[str] | OSError]]:
         except OSError as error:
             yield prefix.rstrip("/"), error
             continue
-        found = [entry for entry in found if not entry.name.startswith(".") and entry.name.lower() not in _LITTER]
+        found = [entry for entry in found if not objects.passed_over(entry.name)]
         yield from ((prefix + entry.name, entry) for entry in found if not entry.is_dir(follow_symlinks=False))
         folders += [f"{prefix}{entry.name}/" for entry in reversed(found) if entry.is_dir(follow_symlinks=False)]
 
@@ -116,7 +129,7 @@ def _add(listing: Listing, key: str, entry: os.DirEntry[str], root: Path) -> Non
     listing.add(key, entry.path, size=size, fingerprint=fingerprint, reason=reason, message=message)
 
 
-def _metadata(path: Path, folder: str) -> pa.Table | None:
+def _metadata(path: str, folder: str) -> pa.Table | None:
     """Its table with ``file_name`` relative to the root, or None where it has no such column."""
     table = metadata.read(path)
     if "file_name" not in table.column_names:

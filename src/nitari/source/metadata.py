@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from nitari import storage
 from nitari.errors import SourceError
 from nitari.source import columns
 
@@ -21,11 +23,14 @@ log = logging.getLogger(__name__)
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
-def read(path: Path) -> pa.Table:
+def read(path: Path | str) -> pa.Table:
     """The table in ``path``; text columns of CSV become numbers or booleans only where every value is one.
 
-    Lines that do not fit are left out and counted in the log. Raises SourceError.
+    Lines that do not fit are left out and counted in the log. ``path`` may be a URL. Raises SourceError.
     """
+    if isinstance(path, str) and storage.is_url(path):
+        return _stored(path)
+    path = Path(path)
     readers = {".csv": _csv, ".tsv": _csv, ".jsonl": _json_lines, ".parquet": pq.read_table}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -37,6 +42,21 @@ def read(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise SourceError(f"The table '{path}' cannot be read: {error}") from None
     return columns.plain(_without_repeated_columns(table))
+
+
+def _stored(url: str) -> pa.Table:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / url.rpartition("/")[2]
+        try:
+            storage.download(url, copy)
+        except FileNotFoundError:
+            raise SourceError(f"There is no table '{url}'") from None
+        except OSError as error:
+            raise SourceError(f"The table '{url}' cannot be read: {error.strerror}") from None
+        try:
+            return read(copy)
+        except SourceError as error:
+            raise SourceError(str(error).replace(str(copy), url)) from None
 
 
 def _csv(path: Path) -> pa.Table:

@@ -10,12 +10,13 @@ import re
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
-from nitari.errors import SourceError
-from nitari.source import columns
+from nitari import storage
+from nitari.errors import NitariError, SourceError
+from nitari.source import columns, objects
 from nitari.source.listing import Listing, finish
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class TarSource:
     """``path`` is one tar, a folder of them, or a pattern: ``train-*.tar``, ``train-{000..123}.tar``, ``{a,b}.tar``.
 
     ``.json``, ``.cls`` and ``.txt`` members become columns of the picture beside them; other members of its group are
-    passed over. Pictures are later read by position, so the tars must not be compressed.
+    passed over. Pictures are later read by position, so the tars must not be compressed. ``path`` may be a URL of an object
+    store; each tar is read through once there, to list it.
     """
 
     def __init__(self, path: str, name: str = "main") -> None:
@@ -41,15 +43,19 @@ class TarSource:
 
     @property
     def about(self) -> dict[str, Any]:
-        return {"kind": "tar", "path": str(Path(self.path).expanduser().absolute())}
+        return {"kind": "tar", "path": self._path}
+
+    @property
+    def _path(self) -> str:
+        return self.path if storage.is_url(self.path) else str(Path(self.path).expanduser().absolute())
 
     def listing(self) -> pa.Table:
-        root, shards = _shards(str(Path(self.path).expanduser()))
+        root, shards = _stored(self._path) if storage.is_url(self.path) else _shards(self._path)
         listing = Listing(self.name)
         parts: list[pa.Table] = []
         attributes: list[dict[str, Any]] = []
         for shard in shards:
-            for more in _list_shard(listing, shard, shard.relative_to(root).as_posix()):
+            for more in _each(listing, shard, shard.removeprefix(root).lstrip("/")):
                 attributes.append(more)
                 if len(attributes) == _BATCH:
                     parts.append(_to_table(attributes))
@@ -64,7 +70,7 @@ def _to_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.table({"row": pa.nulls(len(rows)), **values})
 
 
-def _shards(path: str) -> tuple[Path, list[Path]]:
+def _shards(path: str) -> tuple[str, list[str]]:
     """The folder that shards are named from, and the shards, sorted."""
     if Path(path).is_dir():
         root, found = Path(path), sorted(Path(path).rglob("*.tar"))
@@ -80,15 +86,41 @@ def _shards(path: str) -> tuple[Path, list[Path]]:
         if not shard.is_file():
             raise SourceError(f"There is no tar '{shard}'. Check the path or the pattern: source.path=PATH")
         with shard.open("rb") as file:
-            start = file.read(8)
-        for magic, name in _COMPRESSED.items():
-            if start.startswith(magic):
-                raise SourceError(
-                    f"'{shard}' is compressed with {name}. Pictures are read from tars by position: decompress it first"
-                )
+            _check(str(shard), file.read(8))
     if not found:
         raise SourceError(f"No tar is at '{path}'. Give a .tar, a folder of them or a pattern: source.path=PATH")
+    return str(root), list(dict.fromkeys(str(shard) for shard in found))
+
+
+def _stored(url: str) -> tuple[str, list[str]]:
+    """As ``_shards``, in an object store."""
+    url = url.rstrip("/")
+    found: list[str] = []
+    try:
+        if _WILD.search(url):
+            root = storage.parent(url[: _WILD.search(url).start()] + "x")  # type: ignore[union-attr]
+            for pattern in _braces(url):
+                found += storage.glob(pattern) if glob.has_magic(pattern) else [pattern]
+        elif url.endswith(".tar"):
+            root, found = storage.parent(url), [url]
+        else:
+            root = url
+            found = sorted(storage.join(url, key) for key, _ in objects.walk(url) if key.endswith(".tar"))
+        for shard in found:
+            _check(shard, storage.read(shard, 0, 8))
+    except OSError as error:
+        raise SourceError(f"'{error.filename}' cannot be read: {error.strerror}. Check: source.path=URL") from None
+    if not found:
+        raise SourceError(f"No tar is at '{url}'. Give a .tar, a folder of them or a pattern: source.path=URL")
     return root, list(dict.fromkeys(found))
+
+
+def _check(shard: str, start: bytes) -> None:
+    for magic, name in _COMPRESSED.items():
+        if start.startswith(magic):
+            raise SourceError(
+                f"'{shard}' is compressed with {name}. Pictures are read from tars by position: decompress it first"
+            )
 
 
 def _braces(pattern: str) -> list[str]:
@@ -105,21 +137,43 @@ def _braces(pattern: str) -> list[str]:
     return [more for choice in choices for more in _braces(pattern[: match.start()] + choice + pattern[match.end() :])]
 
 
-def _list_shard(listing: Listing, shard: Path, name: str) -> Iterator[dict[str, Any]]:
+def _opened(shard: str) -> tuple[IO[bytes], str]:
+    """And a stamp that changes with it."""
+    if storage.is_url(shard):
+        try:
+            return storage.open_sequential(shard), storage.entry(shard).fingerprint
+        except OSError as error:
+            raise SourceError(f"'{shard}' cannot be read: {error.strerror}") from None
+    status = Path(shard).stat()
+    return Path(shard).open("rb"), f"{status.st_mtime_ns}-{status.st_size}"
+
+
+def _each(listing: Listing, shard: str, name: str) -> Iterator[dict[str, Any]]:
+    """As ``_list_shard``; what a store fails to give ends the listing, as the items after it are not gone."""
+    try:
+        yield from _list_shard(listing, shard, name)
+    except (NitariError, GeneratorExit):
+        raise
+    except Exception as error:
+        if not storage.is_url(shard):
+            raise
+        raise SourceError(f"'{shard}' cannot be read on: {error}. Run again") from None
+
+
+def _list_shard(listing: Listing, shard: str, name: str) -> Iterator[dict[str, Any]]:
     """Adds the shard's items to ``listing`` and yields the attributes of each."""
-    status = shard.stat()
-    stamp = f"{status.st_mtime_ns}-{status.st_size}"
+    opened, stamp = _opened(shard)
     group: list[tarfile.TarInfo] = []
     sidecars: dict[str, Any] = {}
     key: str | None = None
-    with shard.open("rb") as file:
+    with opened as file:
 
         def end_group() -> Iterator[dict[str, Any]]:
             pictures = [member for member in group if _PICTURE.fullmatch(_suffix(member.name))]
             for member in pictures or group:
                 listing.add(
                     f"{name}/{member.name}",
-                    str(shard.absolute()),
+                    shard,
                     offset=member.offset_data,
                     size=member.size,
                     fingerprint=f"{stamp}-{member.offset_data}-{member.size}",
@@ -127,7 +181,7 @@ def _list_shard(listing: Listing, shard: Path, name: str) -> Iterator[dict[str, 
                 yield dict(sidecars)
             if sidecars and not group:
                 message = "There is metadata, and no picture beside it"
-                listing.add(f"{name}/{key}", str(shard.absolute()), reason="missing", message=message)
+                listing.add(f"{name}/{key}", shard, reason="missing", message=message)
                 yield dict(sidecars)
 
         try:
@@ -138,7 +192,7 @@ def _list_shard(listing: Listing, shard: Path, name: str) -> Iterator[dict[str, 
                         continue
                     problem = _problem(member)
                     if problem:
-                        listing.add(f"{name}/{member.name}", str(shard.absolute()), reason="refused", message=problem)
+                        listing.add(f"{name}/{member.name}", shard, reason="refused", message=problem)
                         yield {}
                         continue
                     if _key(member.name) != key:
@@ -152,7 +206,7 @@ def _list_shard(listing: Listing, shard: Path, name: str) -> Iterator[dict[str, 
             yield from end_group()
         except tarfile.TarError as error:
             yield from end_group()
-            listing.add(name, str(shard.absolute()), reason="damaged", message=f"The tar cannot be read on: {error}")
+            listing.add(name, shard, reason="damaged", message=f"The tar cannot be read on: {error}")
             yield {}
 
 

@@ -15,15 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nitari.annotator import Annotator, CollectionAnnotator, create
-from nitari.artifact import Artifact, publish, sync
+from nitari.artifact import Artifact, publish
 from nitari.catalog import COLUMNS, Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
-from nitari.steps import Progress, silent
+from nitari.executor import Executor
+from nitari.steps import Progress, annotate_shard, silent
 from nitari.steps.extract import same_pictures
 from nitari.steps.pictures import Pictures
-from nitari.steps.shards import Tally, fill, parts
-from nitari.steps.survey import checked, survey, sweep
+from nitari.steps.shards import Tally, fill, parts, spread
+from nitari.steps.survey import survey, sweep
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def annotate(
     *,
     where: str | None = None,
     threads: int | None = None,
+    executor: Executor | None = None,
     shard: int | None = None,
     progress: Progress = silent,
 ) -> Artifact:
@@ -45,7 +47,7 @@ def annotate(
 
     What was found of a picture is carried over from the newest annotation made the same way, if its id and bytes are as
     they were. ``where`` says which pictures are looked at now, by the columns of other annotators as well: what was found
-    of others before stays. Null is what nobody looked at. A killed run goes on after its last finished shard; a
+    of others before stays. ``executor`` does the work where it has other machines; on this one, ``threads`` do. Null is what nobody looked at. A killed run goes on after its last finished shard; a
     CollectionAnnotator, which takes no ``where``, begins again.
     Raises ConfigError where a column of that name is there already.
     """
@@ -67,7 +69,9 @@ def annotate(
                 )
             return survey(collection, Catalog(catalog.artifact), annotator, progress)
         step = annotator.shard if shard is None else shard
-        return _Task(collection, catalog, annotator, where, threads or os.cpu_count() or 1, step, progress).run()
+        return _Task(
+            collection, catalog, annotator, where, threads or os.cpu_count() or 1, executor, step, progress
+        ).run()
 
 
 def renew(collection: Collection, name: str, **how: Any) -> Artifact:
@@ -100,6 +104,7 @@ class _Task:
     annotator: Annotator
     where: str | None
     threads: int
+    executor: Executor | None
     shard: int
     progress: Progress
 
@@ -138,21 +143,7 @@ class _Task:
         sweep(self.collection, name, keep=work)
         found = work / "parts"
         found.mkdir(exist_ok=True)
-        written: list[Path] = []
-
-        def store(part: slice) -> None:
-            images = self.pictures.read(todo[part], self.annotator.side)
-            table = checked(self.annotator.annotate(images), self.annotator, len(images))
-            file = found / f"{part.start:012d}.parquet"
-            pq.write_table(table, file)
-            written.append(file)
-
-        def flush() -> None:
-            while written:
-                sync(written.pop())
-
-        report = Tally(self.progress, len(todo))
-        fill(work / "done.npy", len(todo), self.shard, store, flush, threads=self.threads, report=report)
+        self._each(work / "done.npy", todo, found)
         out = work / "out"
         out.mkdir(exist_ok=True)
         self._assemble(out / COLUMNS, old, source, todo, found)
@@ -171,6 +162,28 @@ class _Task:
         )
         self.collection.discard(work)
         return artifact
+
+    def _each(self, marks: Path, todo: np.ndarray, found: Path) -> None:
+        """Leave the columns of ``todo`` under ``found``, part by part."""
+        report = Tally(self.progress, len(todo))
+
+        def file(part: slice) -> Path:
+            return found / f"{part.start:012d}.parquet"
+
+        def store(part: slice) -> None:
+            annotate_shard.write(file(part), self.annotator, self.pictures, todo[part])
+
+        def nothing(part: slice | None = None) -> None:
+            """Parts are on disk and in place as they come."""
+
+        if self.executor is None or self.executor.here:
+            fill(marks, len(todo), self.shard, store, nothing, threads=self.threads, report=report)
+            return
+        chosen = marks.with_name("rows.npy")
+        np.save(chosen, todo)
+        common = annotate_shard.told(self.catalog, self.annotator, chosen)
+        task, executor = annotate_shard.TASK, self.executor
+        spread(marks, len(todo), self.shard, executor, task, common, file, nothing, nothing, report=report, keep=True)
 
     def _is_newest(self, old: Artifact) -> bool:
         made_from = old.manifest.parents["catalog"]["digest"]

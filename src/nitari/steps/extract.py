@@ -20,14 +20,16 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import FILE, Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.executor import Executor
 from nitari.extractor import FITTED, Extractor, create
 from nitari.extractor.postprocess import PostProcess, fit
 from nitari.extractor.stored import POSTPROCESS, Finished, pinned
 from nitari.space import DType
 from nitari.steps import Progress, silent
+from nitari.steps.extract_shard import Shards
 from nitari.steps.holdout import training_mask
 from nitari.steps.pictures import Pictures
-from nitari.steps.shards import Tally, fill, parts, resumable
+from nitari.steps.shards import Tally, parts, resumable
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def extract(
     postprocess: Mapping[str, Any] | None = None,
     dtype: DType | None = None,
     threads: int | None = None,
+    executor: Executor | None = None,
     shard: int = SHARD,
     seed: int = 0,
     progress: Progress = silent,
@@ -55,6 +58,7 @@ def extract(
     ``postprocess`` holds the keyword arguments of ``postprocess.fit``, fitted here on training pictures; None takes the
     extractor's own wish. Vectors are carried over from the newest embeddings made the same way for pictures whose id and
     bytes are as they were, under the same post-processing. A killed run goes on after its last finished shard.
+    ``executor`` does the work where it has other machines; on this one, ``threads`` do.
     Raises DamagedArtifactError where a thumbnail fails its checksum.
     """
     if shard < 1 or (threads is not None and threads < 1):
@@ -72,6 +76,7 @@ def extract(
         dict(wish) if (wish := extractor.postprocess if postprocess is None else postprocess) else None,
         dtype or extractor.space.dtype,
         threads or os.cpu_count() or 1,
+        executor,
         shard,
         seed,
         progress,
@@ -115,6 +120,7 @@ class _Task:
     wish: dict[str, Any] | None
     dtype: DType
     threads: int
+    executor: Executor | None
     shard: int
     seed: int
     progress: Progress
@@ -142,6 +148,7 @@ class _Task:
         }
         self.identity = json.loads(json.dumps(self.identity))
         self.where = where
+        self.shards = Shards(self.pictures, self.extractor, self.made_from, self.shard, self.threads, self.executor)
 
     def made(self, artifact: Artifact) -> bool:
         """Whether ``artifact`` is what this task would make, intact."""
@@ -184,10 +191,8 @@ class _Task:
             for part in parts(len(sample), self.shard):
                 vectors[sample[part]] = finished.finish(raw[part])
 
-        def store(part: slice) -> None:
-            vectors[rest[part]] = finished.finish(self._raw(rest[part]))
-
-        fill(work / "done.npy", len(rest), self.shard, store, vectors.flush, threads=self.threads, report=report)
+        fitted_file = out / POSTPROCESS if fitted else None
+        self.shards.run(work, "done", rest, vectors, rest, finished, fitted_file, report)
         zero = sum(int((vectors[part] == 0).all(axis=1).sum()) for part in parts(n, 65536))
         vectors.flush()
         artifact = publish(
@@ -256,21 +261,8 @@ class _Task:
         space = self.extractor.space
         raw = resumable(work / "raw.npy", (len(sample), space.width), space.dtype)
 
-        def store(part: slice) -> None:
-            raw[part] = self._raw(sample[part])
-
-        fill(work / "sampled.npy", len(sample), self.shard, store, raw.flush, threads=self.threads, report=report)
+        self.shards.run(work, "sampled", sample, raw, np.arange(len(sample)), None, None, report)
         return fit(raw, **(self.wish or {}))
-
-    def _raw(self, rows: np.ndarray) -> np.ndarray:
-        """The extractor's vectors of some pictures; zeros where it gives a number that is not finite."""
-        raw = self.extractor.extract(self.pictures.read(rows, self.extractor.side))
-        bad = ~np.isfinite(raw).all(axis=1)
-        if bad.any():
-            names = ", ".join(r["file_name"] for r in self.catalog.records(rows[bad][:3], ["file_name"]))
-            log.warning("%d pictures got vectors that are not finite, stored as zeros: %s", bad.sum(), names)
-            raw = np.where(bad[:, None], 0, raw)
-        return raw
 
 
 def same_pictures(catalog: Catalog, old: Catalog) -> np.ndarray:

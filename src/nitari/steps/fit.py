@@ -246,6 +246,7 @@ def run(
             steps = passes(len(source.train), settings.batch, lightning.world_size)
             module.steps_per_epoch, module.total = steps, settings.total(steps)
             source.module = module
+            journal.recount(module)
             lightning.fit_loop.max_epochs = math.ceil(module.total / steps) - module.done // steps
             module.network.to(memory_format=torch.channels_last)
             lightning.fit(module, datamodule=source)

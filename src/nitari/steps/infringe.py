@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nitari import executor
 from nitari.artifact import Artifact, sync
 from nitari.catalog import Catalog
 from nitari.collection import Collection
+from nitari.executor import available_cores
 from nitari.recommend.verdict import VERDICTS
 from nitari.source import Source
 from nitari.steps import Progress, silent
@@ -118,7 +118,7 @@ def infringe(
         SHARD,
         store,
         lambda: None,
-        threads=threads or executor.available_cores(),
+        threads=threads or available_cores(),
         report=Tally(comparing, catalog.n_ready),
     )
     return Infringements(folder, foreign, matcher)

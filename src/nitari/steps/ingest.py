@@ -15,12 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nitari import catalog, executor
+from nitari import catalog
 from nitari.artifact import Artifact, link_or_copy, publish
 from nitari.catalog import PASSING, UNREADABLE
 from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError
-from nitari.executor import Shard
+from nitari.executor import Executor, Shard
+from nitari.executor.local import Local
 from nitari.images.decode import USUAL, WHITE, Limits
 from nitari.source import columns
 from nitari.steps import Progress, silent
@@ -44,6 +45,7 @@ def ingest(
     background: Sequence[int] = WHITE,
     quality: int = QUALITY,
     workers: int | None = None,
+    executor: Executor | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> Artifact:
@@ -53,7 +55,7 @@ def ingest(
     kept without reading it; refusals that may have passed (``catalog.PASSING``) are tried again. What the source no
     longer lists, and what was removed (``nitari.changes``), is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
     With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
-    manifest.
+    manifest. ``executor`` does the reading, by default ``workers`` processes on this machine.
     """
     settings = _settings(sizes, background, quality)
     with collection.lock("ingest"):
@@ -68,7 +70,7 @@ def ingest(
         known = pa.concat_tables([killed, old.pool(source_name)])
         todo = wanted.filter(pc.and_(pc.is_null(wanted.column("reason")), pc.is_null(_at(wanted, known))))
         started = {path.name for path in (work / "parts").glob("*.parquet")}
-        _read(todo, wanted.num_rows, work, old, settings, limits, workers, progress)
+        _read(todo, wanted.num_rows, work, old, settings, limits, executor or Local(workers), progress)
         found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
         table, places = _assemble(wanted, found, old, source_name, sources)
         if old.artifact is None or not (
@@ -136,16 +138,18 @@ def _read(
     old: Previous,
     settings: dict[str, Any],
     limits: Limits,
-    workers: int | None,
+    executor: Executor,
     progress: Progress,
 ) -> None:
     """Run the shards over ``todo``; each leaves its part under ``work``."""
-    workers = workers or executor.available_cores()
     table = todo.select(TODO_SCHEMA.names).cast(TODO_SCHEMA).combine_chunks()
     file = work / "todo.arrow"
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, TODO_SCHEMA) as writer:
         writer.write_table(table)
-    length = int(np.clip(len(table) // (8 * workers), 64, 2048))
+    if not len(table):
+        progress(total, total)
+        return
+    length = int(np.clip(len(table) // (8 * executor.workers), 64, 2048))
     taken = [int(path.name.split("-")[1]) for path in (work / "parts").glob("part-*.parquet")]
     first = max([old.next_part(), *(number + 1 for number in taken)])
     shards = []
@@ -155,8 +159,8 @@ def _read(
         payload = {
             **settings,
             "limits": asdict(limits),
-            "work": str(work),
-            "todo": str(file),
+            "work": str(work.absolute()),
+            "todo": str(file.absolute()),
             "start": start,
             "stop": stop,
             "name": f"part-{number:05d}-{hashlib.sha256(key).hexdigest()[:8]}",
@@ -164,9 +168,7 @@ def _read(
         shards.append(Shard(payload, stop - start))
     kept = total - len(table)
     progress(kept, total)
-    for _ in executor.run(
-        _TASK, shards, workers=workers, time_limit=limits.seconds, progress=lambda done: progress(kept + done, total)
-    ):
+    for _ in executor.run(_TASK, shards, time_limit=limits.seconds, progress=lambda done: progress(kept + done, total)):
         pass
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def work(payload: dict[str, Any], beat: Beat, blamed: dict[int, str]) -> dict[st
         rows[f"shard_{size}"] = [shards[size] if at is not None else None for at in rows[f"offset_{size}"]]
     table = pa.table({**rows, "item_id": columns[0], "fingerprint": todo.column("fingerprint")})
     part = folder / "parts" / f"{name}.parquet"
-    aside = part.with_suffix(".tmp")
+    aside = part.with_suffix(f".{secrets.token_hex(4)}.tmp")  # a lost worker may be at it still
     pq.write_table(table.select(part_schema(sizes).names).cast(part_schema(sizes)), aside)
     sync(aside)
     aside.replace(part)

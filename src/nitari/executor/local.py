@@ -1,10 +1,4 @@
-"""A local executor: one idempotent task a shard, in worker processes that may hang or die without ending the job.
-
-A task is a function named ``"package.module:function"`` and called as ``task(payload, beat, blamed) -> result`` with
-JSON values in and out, so that the same function can run under another executor. It calls ``beat(i)`` before step i of
-its shard and ``beat(-1)`` when it is past the last one. A worker whose current step exceeds the time limit is killed; one
-that dies by itself (a crash in a decoder, no memory left) is buried. Either way its shard is started over with that step
-in ``blamed``: {step: "timeout" | "crashed"}, which the task skips.
+"""Worker processes on this machine.
 
 Workers ignore SIGINT, which the parent handles, and end when the parent does, however it ends.
 """
@@ -12,7 +6,6 @@ Workers ignore SIGINT, which the parent handles, and end when the parent does, h
 from __future__ import annotations
 
 import ctypes
-import importlib
 import json
 import mmap
 import os
@@ -26,97 +19,102 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import IO, Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Any, Self
 
-from nitari.errors import NitariError
+from nitari.errors import ConfigError, NitariError
+from nitari.executor import CRASHED, PATIENCE, TIMEOUT, Result, Shard, Steps, available_cores, resolve, silent
 
-Beat = Callable[[int], None]
-Task = Callable[[dict[str, Any], Beat, dict[int, str]], Mapping[str, Any]]
-
-TIMEOUT, CRASHED = "timeout", "crashed"
 _SLOT = 16  # bytes a worker on the board: int64 step, int64 monotonic ns at which it began; 0 where none is under way
 _POLL = 0.1  # seconds
-_PATIENCE = 3  # deaths outside of any step before the job is given up
 
 
-@dataclass
-class Shard:
-    """``steps`` is only for reporting progress."""
+class Local:
+    """``workers``: processes; None: one a core."""
 
-    payload: Mapping[str, Any]
-    steps: int = 1
-    blamed: dict[int, str] = field(default_factory=dict)
-    deaths: int = 0
+    here = True
 
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise ConfigError(f"workers is {workers}. Give a count from 1, or null for one a core")
+        self._workers = workers
 
-class Result(NamedTuple):
-    shard: int
-    value: dict[str, Any]
+    @property
+    def workers(self) -> int:
+        return self._workers or available_cores()
 
-
-def resolve(task: str) -> Task:
-    module, _, name = task.partition(":")
-    function: Task = getattr(importlib.import_module(module), name)
-    return function
-
-
-def run(
-    task: str,
-    shards: Sequence[Shard],
-    *,
-    workers: int | None = None,
-    time_limit: float = float("inf"),
-    progress: Callable[[int], None] = lambda steps: None,
-) -> Iterator[Result]:
-    """Run ``task`` over every shard; yields results in the order they end.
-
-    ``time_limit`` is in seconds a step; ``progress`` gets the number of steps done. An exception in the task ends the
-    job as a NitariError that carries its traceback. Closing the iterator ends the workers.
-    """
-    count = min(workers or available_cores(), len(shards))
-    if count == 0:
-        return
-    waiting = deque(range(len(shards)))
-    finished = done = 0
-    with tempfile.TemporaryFile() as file, selectors.DefaultSelector() as selector:
-        file.truncate(_SLOT * count)
-        with mmap.mmap(file.fileno(), _SLOT * count) as memory, memoryview(memory).cast("q") as board:
-            crew = [_Worker(slot, task, file.fileno(), board) for slot in range(count)]
-            try:
-                while finished < len(shards):
-                    for worker in crew:
-                        if worker.shard is None and waiting:
-                            index = waiting.popleft()
-                            worker.give(index, shards[index], selector)
-                    for key, _ in selector.select(_POLL):
-                        worker = key.data
-                        index, answer = worker.take()
-                        if answer is None:
-                            worker.bury(selector)
-                            _blame(shards[index], worker.step, CRASHED, worker.exit_status)
-                            waiting.appendleft(index)
-                        elif "error" in answer:
-                            raise NitariError(f"The task '{task}' failed in a worker process:\n{answer['error']}")
-                        else:
-                            finished, done = finished + 1, done + shards[index].steps
-                            yield Result(index, answer["result"])
-                    for worker in crew:
-                        if worker.shard is not None and worker.seconds > time_limit:
-                            index, step = worker.shard, worker.step
-                            worker.bury(selector)
-                            _blame(shards[index], step, TIMEOUT, "")
-                            waiting.appendleft(index)
-                    progress(done + sum(max(worker.step, 0) for worker in crew if worker.shard is not None))
-            finally:
-                for worker in crew:
-                    worker.bury(selector)
+    def run(
+        self, task: str, shards: Sequence[Shard], *, time_limit: float = float("inf"), progress: Steps = silent
+    ) -> Iterator[Result]:
+        """See ``Executor.run``."""
+        if shards:
+            with Crew(task, min(self.workers, len(shards))) as crew:
+                yield from crew.run(shards, time_limit=time_limit, progress=progress)
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class Crew:
+    """``count`` processes that run ``task``, started as they are needed and kept until the crew is closed."""
+
+    def __init__(self, task: str, count: int) -> None:
+        with ExitStack() as opened:
+            file = opened.enter_context(tempfile.TemporaryFile())
+            self.selector = opened.enter_context(selectors.DefaultSelector())
+            file.truncate(_SLOT * count)
+            memory = opened.enter_context(mmap.mmap(file.fileno(), _SLOT * count))
+            board = opened.enter_context(memoryview(memory).cast("q"))
+            self.workers = [_Worker(slot, task, file.fileno(), board) for slot in range(count)]
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        with self._opened:
+            for worker in self.workers:
+                worker.bury(self.selector)
+
+    def run(
+        self, shards: Sequence[Shard], *, time_limit: float = float("inf"), progress: Steps = silent
+    ) -> Iterator[Result]:
+        """See ``Executor.run``; closing the iterator ends the workers that are still at a shard."""
+        waiting = deque(range(len(shards)))
+        finished = done = 0
+        try:
+            while finished < len(shards):
+                for worker in self.workers:
+                    if worker.shard is None and waiting:
+                        index = waiting.popleft()
+                        worker.give(index, shards[index], self.selector)
+                for key, _ in self.selector.select(_POLL):
+                    worker = key.data
+                    if worker.shard is None:  # it died idle
+                        worker.bury(self.selector)
+                        continue
+                    index, answer = worker.take()
+                    if answer is None:
+                        worker.bury(self.selector)
+                        _blame(shards[index], worker.step, CRASHED, worker.exit_status)
+                        waiting.appendleft(index)
+                    elif "error" in answer:
+                        raise NitariError(f"The task '{worker.task}' failed in a worker process:\n{answer['error']}")
+                    else:
+                        finished, done = finished + 1, done + shards[index].steps
+                        yield Result(index, answer["result"])
+                for worker in self.workers:
+                    if worker.shard is not None and worker.seconds > time_limit:
+                        index, step = worker.shard, worker.step
+                        worker.bury(self.selector)
+                        _blame(shards[index], step, TIMEOUT, "")
+                        waiting.appendleft(index)
+                progress(done + sum(max(worker.step, 0) for worker in self.workers if worker.shard is not None))
+        finally:
+            for worker in self.workers:
+                if worker.shard is not None:
+                    worker.bury(self.selector)
 
 
 def _blame(shard: Shard, step: int, reason: str, status: str) -> None:
@@ -124,7 +122,7 @@ def _blame(shard: Shard, step: int, reason: str, status: str) -> None:
         shard.blamed[step] = reason
         return
     shard.deaths += 1
-    if shard.deaths >= _PATIENCE:
+    if shard.deaths >= PATIENCE:
         raise NitariError(
             f"A worker process ended {shard.deaths} times ({status}) outside of any single step. "
             "Memory or disk may be short: run again with fewer workers"
@@ -194,7 +192,7 @@ class _Worker:
         self.process = None
 
     def _start(self) -> None:
-        code = f"from nitari import executor; executor._serve({self.board_file}, {self.slot}, {os.getpid()})"
+        code = f"from nitari.executor import local; local._serve({self.board_file}, {self.slot}, {os.getpid()})"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=subprocess.PIPE,
