@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +22,8 @@ MOST = 8192
 """Results that are asked of a server for one query, at most: its own limit is 16,384."""
 ROW, VECTOR = "row", "vector"
 _METRICS = {"cosine": "COSINE", "l2": "L2", "hamming": "HAMMING"}
-_PATIENCE = 10.0  # seconds that a server may take to answer, or to come back
+_PATIENCE = 10.0  # seconds that a server may take to answer a search or to take rows
+_RETURN = 60.0  # and to be ready after it started: until then it refuses, or does not answer
 _SLOW = 600.0  # and to make a graph of what it holds
 _BATCH_BYTES = 8 << 20  # sent at once: servers take 64 MB
 _QUERIES = 256  # asked at once
@@ -92,12 +94,12 @@ class Table:
 
     def open(self) -> None:
         """Have the server take the collection into memory; ArtifactError where it has none of this name."""
-        if not self._again(lambda: self._client.has_collection(self.name, timeout=_PATIENCE)):
+        if not self._again(lambda: self._client.has_collection(self.name, timeout=_PATIENCE), _RETURN):
             raise ArtifactError(
                 f"Milvus at '{self.uri}' has no collection '{self.name}', which the index of space '{self.space.name}' "
                 f"is. Name the server that has it in {URI}, or build it again: nitari build collection=…"
             )
-        self._again(lambda: self._client.load_collection(self.name, timeout=_SLOW))
+        self._again(lambda: self._client.load_collection(self.name, timeout=_SLOW), _RETURN)
 
     def search(self, queries: np.ndarray, fetch: int, ef: int, where: str) -> list[np.ndarray]:
         """(q, width) -> up to ``fetch`` rows each, nearest first as the server sees it; ``where`` an expression, or ''."""
@@ -117,7 +119,7 @@ class Table:
                     timeout=_PATIENCE,
                 )
             )
-            found += [np.array([hit[ROW] for hit in one], np.int64) for one in hits]
+            found += [np.array(one.ids, np.int64) for one in hits]
         return found
 
     def count(self, where: str) -> int:
@@ -174,8 +176,9 @@ class Table:
         return list(
             self._again(
                 lambda: self._client.query(
-                    self.name, filter=where, output_fields=fields, consistency_level="Strong", timeout=_PATIENCE
-                )
+                    self.name, filter=where, output_fields=fields, consistency_level="Strong", timeout=_RETURN / 4
+                ),
+                _RETURN,
             )
         )
 
@@ -215,9 +218,9 @@ class Table:
             )
         )
 
-    def _again(self, ask: Callable[[], _T]) -> _T:
-        """As ``_asked``, of what may be asked twice: a server that starts again refuses for some seconds."""
-        last = time.monotonic() + _PATIENCE
+    def _again(self, ask: Callable[[], _T], patience: float | None = None) -> _T:
+        """As ``_asked``, of what may be asked twice, until it is done or ``patience`` seconds are over."""
+        last = time.monotonic() + (_PATIENCE if patience is None else patience)
         while True:
             try:
                 return self._asked(ask)
@@ -241,4 +244,5 @@ def _import() -> Any:
     check_installed("http:")
     import pymilvus
 
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it writes a traceback a try; what fails is raised here
     return pymilvus
