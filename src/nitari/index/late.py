@@ -19,10 +19,7 @@ _SEEN = 64  # late rows that may come before those that are wanted, counted on
 
 
 class Late(NamedTuple):
-    """After ``n`` built rows: ``rows`` (m,) ascending with ``vectors`` (m, width), and ``gone``, built rows that are deleted.
-
-    ``tombs``: whether the server holds rows that stand for deleted ones.
-    """
+    """After ``n`` built rows: ``rows`` (m,) ascending with ``vectors`` (m, width), and ``gone``, built rows that are deleted."""
 
     n: int
     rows: np.ndarray
@@ -38,10 +35,6 @@ class Late(NamedTuple):
     def total(self) -> int:
         """Rows there have been, deleted ones among them."""
         return max(self.n, int(self.rows[-1]) + 1) if len(self.rows) else self.n
-
-    @property
-    def tombs(self) -> bool:
-        return bool(len(self.gone))
 
     def least(self, wanted: int) -> int:
         """How many results to ask for, so that ``wanted`` built ones are likely among them."""
@@ -60,8 +53,8 @@ class Late(NamedTuple):
 
     def mask(self, where: Selection | None) -> np.ndarray | None:
         """(total,) bool: what ``where`` admits and is there; None where that is all."""
-        if where is None and self.total == self.n and not len(self.gone):
-            return None
+        if self.total == self.n and not len(self.gone):
+            return None if where is None else where.mask(self.n)
         mask = np.ones(self.total, bool) if where is None else where.mask(self.total).copy()
         mask[self.gone] = False
         there = np.zeros(self.total - self.n, bool)

@@ -245,7 +245,7 @@ class Milvus:
         if mask is not None and written is None:
             fetch = math.ceil(fetch * n / count)
         tests = [f"({written})"] if written else []
-        tests += [f"{ROW} >= 0"] if self._late.tombs else []
+        tests += [f"{ROW} >= 0"] if len(self._late.gone) else []  # without their tombstones
         effort = self.ef
         for _ in range(2):
             if fetch > MOST:
