@@ -25,9 +25,11 @@ from benchmarks.search import DIM, RESULTS, K, patches
 from nitari.filters import Selection, parse
 from nitari.index import Index
 from nitari.index.exact import Exact
+from nitari.index.expressions import expression
 from nitari.index.hnsw import Hnsw
 from nitari.index.milvus import Milvus
 from nitari.index.remote import URI
+from nitari.index.scan import rank
 from nitari.index.tuning import ann_recall, tune
 from nitari.space import Space
 
@@ -53,7 +55,7 @@ def main() -> int:
     exact = Exact(space)
     exact.build(vectors)
     rows: list[dict[str, Any]] = []
-    for name, index in (("hnsw", Hnsw(space)), ("milvus", Milvus(space, scan_below=0))):
+    for name, index in (("hnsw", Hnsw(space)), ("milvus", Milvus(space))):
         before = memory()
         start = time.perf_counter()
         index.build(vectors, columns)
@@ -72,6 +74,7 @@ def main() -> int:
             row[where or "all"] = asked(index, exact, queries, columns, where)
         if isinstance(index, Milvus):
             row["plans"] = dict(index.plans)
+            row["sent"] = sent(index, exact, queries, columns)
             row |= changed(index, vectors)
             index.drop()
         print(json.dumps(row), flush=True)
@@ -90,6 +93,26 @@ def phases(index: Milvus, vectors: np.ndarray) -> dict[str, float]:
     rate = len(rows) / (time.perf_counter() - start)
     other.drop()
     return {"rows_a_second": rate}
+
+
+def sent(index: Milvus, exact: Exact, queries: np.ndarray, columns: Any) -> dict[str, float]:
+    """The recall of the server's own filtered search, whatever it is asked for: why only narrow filters are sent."""
+    found = {}
+    table, stored = index._opened(), {column.column: column for column in index._columns}
+    for where in filter(None, WHERE):
+        column, value = where.split("=")
+        truth = exact.search(queries, K, where=Selection.of(None, columns.column(column).to_numpy() == value)).distances
+        written = expression(parse(where), stored)
+        near = table.search(queries, 3 * K, 1600, written or "")
+        found[where] = float(
+            np.mean(
+                [
+                    (rank(index.space, q, exact._whole.scan.vectors, rows, K)[1] <= t[-1] + 1e-6).sum() / K
+                    for q, rows, t in zip(queries, near, truth, strict=True)
+                ]
+            )
+        )
+    return found
 
 
 def changed(index: Milvus, vectors: np.ndarray) -> dict[str, float]:
@@ -140,7 +163,7 @@ def report(results: dict[str, Any]) -> None:
     lines = [
         f"# Milvus beside hnsw: {results['vectors']:,} x {results['dim']}, k {results['k']}, {results['cores']} busy cores",
         "",
-        "Wall times of one client on the server's machine; both tuned to ann_recall_at_10 of 0.99. p50 / p99 in ms, recall.",
+        "Wall times of one client on the server's machine; both as their configuration has them, and tuned to ann_recall_at_10 of 0.99. p50 / p99 in ms, recall.",
         "",
         "| | build | " + " | ".join(where or "all" for where in WHERE) + " |",
         "|---|" + "---|" * (len(WHERE) + 1),
@@ -155,6 +178,10 @@ def report(results: dict[str, Any]) -> None:
         f"The server takes {served['rows_a_second']:,.0f} rows a second, one row in {served['append_ms']:.0f} ms and a deletion "
         f"in {served['delete_ms']:.0f} ms; it holds {served['server_mb']:.0f} MB ({served['server_mb_before']:.0f} when empty, "
         f"{served['server_mb_most']:.0f} at most). Opening the index takes {served['open_s']:.2f} s.",
+        "",
+        "The server's own filtered search, ef 1600: recall "
+        + ", ".join(f"{recall:.3f} of {where}" for where, recall in served["sent"].items())
+        + ". So filters that admit more than a twentieth are not sent to it.",
     ]
     (RESULTS / "milvus.md").write_text("\n".join(lines) + "\n")
 

@@ -76,7 +76,7 @@ def build(uri: str, vectors: np.ndarray, attributes: pa.Table) -> Iterator[Calla
     made: list[Milvus] = []
 
     def make(n: int = N, **settings: Any) -> Milvus:
-        made.append(Milvus(SPACE, uri, "tests", **{"scan_below": 0, "ef": 400} | settings))
+        made.append(Milvus(SPACE, uri, "tests", **{"scan_below": 0, "filter_below": 1.0} | settings))
         made[-1].build(vectors[:n], attributes.slice(0, n))
         return made[-1]
 
@@ -88,7 +88,7 @@ def build(uri: str, vectors: np.ndarray, attributes: pa.Table) -> Iterator[Calla
 @pytest.fixture(scope="session")
 def index(uri: str, vectors: np.ndarray, attributes: pa.Table) -> Iterator[Milvus]:
     """An index of all, which no test changes."""
-    index = Milvus(SPACE, uri, "tests", scan_below=0, ef=400)
+    index = Milvus(SPACE, uri, "tests", scan_below=0, filter_below=1.0)
     index.build(vectors, attributes)
     yield index
     index.drop()

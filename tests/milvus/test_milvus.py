@@ -81,8 +81,9 @@ def test_an_expression_admits_what_the_mask_does(index, masks, node):
 
 
 @SOME
-@given(FILTERS, st.integers(1, 60), st.integers(0, 10**6))
-def test_filtered_searches_find_the_nearest(index, vectors, masks, node, k, seed):
+@given(FILTERS, st.integers(1, 60), st.sampled_from([0.0, 1.0]), st.integers(0, 10**6))
+def test_filtered_searches_find_the_nearest(index, vectors, masks, node, k, share, seed):
+    index.filter_below = share  # every filter is sent, or none is: but for one that compares every vector
     random = np.random.default_rng(seed)
     queries = SPACE.check(vectors[random.integers(0, N, 4)] + 0.2 * random.standard_normal((4, SPACE.dim)))
     where = masks.select(node)

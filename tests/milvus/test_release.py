@@ -27,7 +27,13 @@ def collection(tmp_path, catalog_of, space_of):
 
 @pytest.fixture
 def spec(uri):
-    return {"_target_": "nitari.index.milvus.Milvus", "uri": uri, "collection": None, "scan_below": 0, "ef": 400}
+    return {
+        "_target_": "nitari.index.milvus.Milvus",
+        "uri": uri,
+        "collection": None,
+        "scan_below": 0,
+        "filter_below": 1.0,
+    }
 
 
 def held(collection, release, space="form"):

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from nitari.errors import DamagedArtifactError
+from nitari.errors import DamagedArtifactError, QueryError
 from nitari.filters import Selection
 from nitari.index.remote import ROW, Table
 from nitari.index.scan import Found
@@ -35,6 +35,20 @@ class Late(NamedTuple):
     def total(self) -> int:
         """Rows there have been, deleted ones among them."""
         return max(self.n, int(self.rows[-1]) + 1) if len(self.rows) else self.n
+
+    def check_appended(self, rows: np.ndarray, vectors: np.ndarray) -> None:
+        """Raise QueryError unless (m,) rows are new or late ones, each once and with a vector."""
+        if len(rows) != len(vectors) or len(np.unique(rows)) != len(rows):
+            raise QueryError(f"{len(rows)} rows came with {len(vectors)} vectors. Give each row once, with its vector")
+        if len(rows) and rows.min() < self.n:
+            least, n = rows.min(), self.n
+            raise QueryError(f"Row {least} is one of the {n} that were built. Append from {n} on, and delete it")
+
+    def check_deleted(self, rows: np.ndarray) -> None:
+        """Raise QueryError unless (m,) ascending rows are, or were, among those that are there."""
+        if len(rows) and not 0 <= rows[0] <= rows[-1] < self.total:
+            wrong = rows[-1] if rows[0] >= 0 else rows[0]
+            raise QueryError(f"Row {wrong} is none of the {self.total} that are there. Refresh, or give another one")
 
     def least(self, wanted: int) -> int:
         """How many results to ask for, so that ``wanted`` built ones are likely among them."""

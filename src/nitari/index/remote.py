@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -52,6 +54,16 @@ def check_installed(uri: str | None) -> None:
             raise MissingExtraError(package.replace("_", "-"), "milvus")
 
 
+def alias(collection: str | None, space: str) -> str:
+    """What names the current collection of a space: letters, digits and underscores, as servers want it."""
+    return "_".join(["nitari", *(re.sub(r"\W", "_", name, flags=re.ASCII) for name in (collection or "any", space))])
+
+
+def new_name(collection: str | None, space: str) -> str:
+    """Of a collection; no other build has it."""
+    return f"{alias(collection, space)}_{secrets.token_hex(8)}"
+
+
 class Table:
     """Rows (int64) with their vectors and the values of ``columns``. Thread-safe. ``uri``: http://…, or a file \\*.db."""
 
@@ -61,6 +73,7 @@ class Table:
         self.space = space
         self.columns = columns
         self.lite = uri.endswith(".db")
+        self.graph = not self.lite and space.metric != "hamming"  # else every vector is compared
         self._pymilvus = _import()
         self._client = self._connect()
 
@@ -81,7 +94,7 @@ class Table:
         for batch in self._batches(rows, vectors, cells):
             self._asked(lambda batch=batch: client.insert(self.name, batch, timeout=_SLOW))  # type: ignore[misc]
         indexed = client.prepare_index_params()
-        kind = "BIN_FLAT" if binary else "FLAT" if self.lite else "HNSW"
+        kind = "HNSW" if self.graph else "BIN_FLAT" if binary else "FLAT"
         indexed.add_index(
             VECTOR,
             index_type=kind,
