@@ -55,7 +55,6 @@ class Milvus:
     _table: Table | None
     _late: Late
     _columns: list[Stored]
-    _lite: Lite
 
     def __init__(
         self,
