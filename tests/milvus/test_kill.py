@@ -17,7 +17,7 @@ from nitari.index.tuning import ann_recall
 WRITERS, AGAIN = 10, 120.0
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(500)
 def test_every_acknowledged_row_survives_a_kill(server, tmp_path, build, vectors):
     index = build(1000)
     parameters = index.save(tmp_path)

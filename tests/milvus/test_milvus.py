@@ -187,6 +187,18 @@ def test_a_server_that_is_not_there_is_named(tmp_path, monkeypatch, vectors):
         Milvus(SPACE, "host:19530")
 
 
+def test_a_call_that_takes_too_long_is_named(index, monkeypatch, vectors):
+    import grpc
+
+    def late(*_, **__):
+        raise grpc.RpcError("Deadline Exceeded")
+
+    monkeypatch.setattr(remote, "_PATIENCE", 0.1)
+    monkeypatch.setattr(index._table._client, "search", late)
+    with pytest.raises(ArtifactError, match=r"Milvus at .* Deadline Exceeded"):
+        index.search(vectors[:1], 3)
+
+
 def test_writers_and_readers_at_once(build, vectors):
     """Each writer appends rows of its own and deletes a built one; readers get whole answers meanwhile."""
     index, wrong = build(1000), []

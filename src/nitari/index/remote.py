@@ -25,7 +25,7 @@ MOST = 8192
 ROW, VECTOR = "row", "vector"
 _METRICS = {"cosine": "COSINE", "l2": "L2", "hamming": "HAMMING"}
 _PATIENCE = 10.0  # seconds that a server may take to answer a search or to take rows
-_RETURN = 60.0  # and to be ready after it started: until then it refuses, or does not answer
+_RETURN = 120.0  # and to be ready after it started: until then it refuses, or does not answer
 _SLOW = 600.0  # and to make a graph of what it holds
 _BATCH_BYTES = 8 << 20  # sent at once: servers take 64 MB
 _QUERIES = 256  # asked at once
@@ -74,7 +74,7 @@ class Table:
         self.columns = columns
         self.lite = uri.endswith(".db")
         self.graph = not self.lite and space.metric != "hamming"  # else every vector is compared
-        self._pymilvus = _import()
+        self._pymilvus, self._rpc_error = _import()
         self._client = self._connect()
 
     def create(
@@ -245,7 +245,7 @@ class Table:
     def _asked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
-        except (self._pymilvus.MilvusException, OSError, ValueError) as error:
+        except (self._pymilvus.MilvusException, self._rpc_error, OSError, ValueError) as error:
             raise ArtifactError(
                 f"Milvus at '{self.uri}' did not do what the index of space '{self.space.name}' asked: "
                 f"{str(error)[:300]}. See that it runs and can be reached, or name another one in {URI}; {TOKEN} is what "
@@ -253,9 +253,10 @@ class Table:
             ) from None
 
 
-def _import() -> Any:
+def _import() -> tuple[Any, type[Exception]]:
     check_installed("http:")
+    import grpc
     import pymilvus
 
     logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it writes a traceback a try; what fails is raised here
-    return pymilvus
+    return pymilvus, grpc.RpcError  # of a call that took too long: it is let through
