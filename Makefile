@@ -6,8 +6,9 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 EXTRAS ?= dev
 DEMO_ROOT ?= demo
+MILVUS := .milvus-venv
 
-.PHONY: install demo serve test check bench lock clean
+.PHONY: install demo serve test test-milvus check bench lock clean
 
 install: $(STAMP)
 
@@ -34,6 +35,15 @@ check: install
 test: check
 	$(BIN)/python -m pytest
 
+# The same tests, and a kill, on a real Milvus server: the one in the wheel, for Linux on x86-64, apart from our own pins.
+test-milvus: install $(MILVUS)/.installed
+	$(MILVUS)/bin/python tests/milvus/server.py $(BIN)/python -m pytest tests/milvus
+
+$(MILVUS)/.installed: | $(STAMP)
+	$(UV) venv --quiet --clear --python $(BIN)/python $(MILVUS)
+	$(UV) pip install --quiet --python $(MILVUS)/bin/python milvus==2.3.5
+	touch $@
+
 bench: install
 	$(BIN)/python -m benchmarks
 
@@ -43,4 +53,4 @@ lock: install
 		--no-emit-find-links --all-extras pyproject.toml --output-file constraints.txt
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(MILVUS) build dist *.egg-info

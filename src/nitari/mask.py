@@ -148,18 +148,18 @@ def _test(node: filters.Eq | filters.In | filters.Range | filters.IsNull, kind: 
     if isinstance(node, filters.IsNull):
         return pc.is_null
     if isinstance(node, filters.Eq):
-        wanted = _literal(node.value, kind, node, text)
+        wanted = literal(node.value, kind, node, text)
         return lambda values: pc.equal(values, wanted)
     if isinstance(node, filters.In):
-        literals = [_literal(value, kind, node, text) for value in node.values]
+        literals = [literal(value, kind, node, text) for value in node.values]
         wider = next((one.type for one in literals if one.type != kind), kind)  # integers asked for by a decimal
         several = pa.array([one.as_py() for one in literals], wider)
         return lambda values: pc.is_in(values.cast(wider), value_set=several, skip_nulls=True)
     bounds = []
     if node.low is not None:
-        bounds.append((pc.greater_equal if node.include_low else pc.greater, _literal(node.low, kind, node, text)))
+        bounds.append((pc.greater_equal if node.include_low else pc.greater, literal(node.low, kind, node, text)))
     if node.high is not None:
-        bounds.append((pc.less_equal if node.include_high else pc.less, _literal(node.high, kind, node, text)))
+        bounds.append((pc.less_equal if node.include_high else pc.less, literal(node.high, kind, node, text)))
     return lambda values: _all([compare(values, bound) for compare, bound in bounds])
 
 
@@ -167,7 +167,7 @@ def _all(parts: list[pa.Array | pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
     return parts[0] if len(parts) == 1 else pc.and_(*parts)
 
 
-def _literal(
+def literal(
     value: filters.Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str
 ) -> pa.Scalar:
     """A value typed as its column; integers meet decimals as floats, so that ``width<99.5`` means what it says."""

@@ -57,6 +57,28 @@ class Index(Protocol):
         ...
 
 
+@runtime_checkable
+class MutableIndex(Index, Protocol):
+    """An index that takes rows after it was built, and gives rows up; it does so for every process that has it open."""
+
+    def upsert(self, rows: np.ndarray, vectors: np.ndarray, attributes: pa.Table | None = None) -> None:
+        """Append (m,) rows with their (m, width) vectors and columns, or replace appended ones."""
+        ...
+
+    def delete(self, rows: np.ndarray) -> None:
+        """No search gives these rows any more."""
+        ...
+
+
+@runtime_checkable
+class Served(Protocol):
+    """What an index on a server can do besides: ``activate`` it there for other clients, and ``drop`` what is kept of it."""
+
+    def activate(self) -> None: ...
+
+    def drop(self) -> None: ...
+
+
 def create(spec: Mapping[str, Any], space: Space) -> Index:
     """An empty index for ``space`` from ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``."""
     arguments = dict(spec)
@@ -70,6 +92,11 @@ def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
     info = artifact.manifest.info
     kind = cast(type[Index], resolve(info["index"], "index"))
     return kind.load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
+
+
+def served(artifact: Artifact) -> bool:
+    """Whether a published index is one that a server may hold a part of: its files are not all of it."""
+    return issubclass(resolve(artifact.manifest.info["index"], "index"), Served)
 
 
 def padded(found: list[tuple[np.ndarray, np.ndarray]], k: int) -> SearchResult:

@@ -17,7 +17,7 @@ from nitari.extractor.stored import baseline, pinned
 from nitari.recommend.calibration import learn
 from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
-from nitari.steps import Progress, silent
+from nitari.steps import Progress, servers, silent
 from nitari.steps.indexes import choose, facet_columns, made
 from nitari.steps.text import index_text
 
@@ -111,7 +111,7 @@ def build(
         }
         release = _release(collection, parents, info)
         if switch:
-            collection.switch(release)
+            servers.switch(collection, release)
         return release
 
 

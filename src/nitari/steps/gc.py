@@ -19,6 +19,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
 from nitari.recommend.live import Live
+from nitari.steps.servers import forget
 from nitari.steps.verify import TRAINED
 
 # In the order in which they go: killed on the way, no release is left without what it pins.
@@ -58,6 +59,7 @@ def gc(collection: Collection, *, keep: int = 3, idle: float = 7.0, dry: bool = 
         sizes = _sizes([path for _, path in chosen])
         for kind, path in () if dry else chosen:
             if kind in ("artifact", "addition"):
+                forget(collection, path)
                 collection.drop(path)
             elif path.is_dir():
                 shutil.rmtree(path)

@@ -14,7 +14,7 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
-from nitari.index import create
+from nitari.index import create, open_index, served
 from nitari.index.tuning import tune
 from nitari.target import resolve
 
@@ -76,6 +76,8 @@ def made(
     arguments = dict(spec)
     if "threads" in arguments:
         arguments["threads"] = arguments["threads"] or threads
+    if "collection" in arguments:
+        arguments["collection"] = arguments["collection"] or collection.name
     lasting = {key: value for key, value in spec.items() if key != "threads"}  # they change the time it takes
     config = {"index": lasting, **settings}
     for artifact_id in reversed(collection.ids("index", space)):
@@ -84,6 +86,8 @@ def made(
             found.expect_parent("embeddings", embeddings.artifact)
             if found.manifest.config == config:
                 found.verify()
+                if served(found):
+                    open_index(found, embeddings)  # the server may have lost it, or be another one
                 return found
         except ArtifactError as error:
             log.debug("Index '%s' is not used again: %s", artifact_id, error)

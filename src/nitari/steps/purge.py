@@ -24,6 +24,7 @@ from nitari.steps import Progress, silent
 from nitari.steps.annotate import DONE
 from nitari.steps.build import build
 from nitari.steps.extract import same_pictures
+from nitari.steps.servers import forget
 from nitari.steps.shards import parts
 from nitari.thumbnails import INDEX_SCHEMA, ShardWriter, Thumbnails, index_file
 
@@ -249,6 +250,7 @@ def _delete_old(collection: Collection) -> int:
             for artifact_id in sorted(path.name for path in folder.iterdir() if path.is_dir()):
                 if (kind, artifact_id) in keep or _made_from(folder / artifact_id, kind, catalog):
                     continue
+                forget(collection, folder / artifact_id)
                 collection.drop(folder / artifact_id)
                 count += 1
     for scratch in (collection.path / "cache", *(collection.path / "work").glob("*")):

@@ -12,7 +12,7 @@ from typing import Any
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
-from nitari.steps import Progress, silent
+from nitari.steps import Progress, servers, silent
 from nitari.steps.smoke import smoke
 from nitari.steps.verify import Verified, verify
 
@@ -69,7 +69,7 @@ def promote(
                     f"Release {collection.current} became the current one while '{release.id}' was compared with {served}. "
                     "Run the same command again"
                 )
-            collection.switch(release, "release")
+            servers.switch(collection, release, "release")
         report = {
             "collection": collection.name,
             "release": release.id,
@@ -102,7 +102,7 @@ def rollback(
             )
         verified = verify(collection, chosen, full=full, progress=progress)
         verified.check()
-        collection.switch(collection.release(chosen), "rollback")
+        servers.switch(collection, collection.release(chosen), "rollback")
         switched = served != chosen
         return {
             "collection": collection.name,
