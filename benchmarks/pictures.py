@@ -20,7 +20,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from nitari.executor import Shard, run
+from nitari.executor import Shard
+from nitari.executor.local import Local
 from nitari.images.decode import decode
 from nitari.thumbnails import ShardWriter
 
@@ -38,7 +39,7 @@ def make(n: int, folder: Path, seed: int = 0, workers: int | None = None) -> flo
         for name, first, count in names
         if not (folder / f"pictures-{name}.tar").exists()
     ]
-    for _ in run("benchmarks.pictures:write", shards, workers=workers):
+    for _ in Local(workers).run("benchmarks.pictures:write", shards):
         pass
     return time.monotonic() - start
 

@@ -27,9 +27,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from nitari.collection import Collection
+from nitari.startup import without_pandas
 
 from .arguments import choose, parse
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

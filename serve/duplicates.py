@@ -30,10 +30,10 @@ from typing import Any
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.startup import without_pandas
 
 from .arguments import choose, parse
 from .show import size
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

@@ -42,9 +42,9 @@ from typing import Any
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
 from nitari.errors import ConfigError, MissingExtraError
+from nitari.startup import without_pandas
 
 from .arguments import choose, parse
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

@@ -20,8 +20,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from nitari.changes import Changes
 from nitari.collection import Collection
 
+from .api.uploads import Uploads
 from .arguments import choose, parse
 
 SETTINGS: dict[str, Any] = {"collection": str, "threads": 0, "format": "table", "root": "collections"}
@@ -35,6 +37,8 @@ def main(words: Sequence[str]) -> int:
 
     collection = Collection.existing(values["root"], values["collection"])
     done = purge(collection, threads=values["threads"] or None, progress=Progress("Building"))
+    originals = Uploads(collection).forget(Changes(collection).removed())
     text = f"Purged {done.items:,} removed items; deleted {done.artifacts:,} older artifacts. Release {done.release}"
-    print(json.dumps({"collection": collection.name, **done._asdict()}) if as_json else text)
+    text += f"\nDeleted {originals:,} originals that were uploaded" if originals else ""
+    print(json.dumps({"collection": collection.name, **done._asdict(), "originals": originals}) if as_json else text)
     return 0

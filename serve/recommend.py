@@ -49,9 +49,9 @@ from nitari.errors import ConfigError, QueryError
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
+from nitari.startup import without_pandas
 
 from .arguments import choose, items, parse, unquote
-from .startup import without_pandas
 
 if TYPE_CHECKING:
     import numpy as np

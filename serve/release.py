@@ -42,10 +42,10 @@ from typing import Any
 
 from nitari.collection import Collection
 from nitari.errors import ConfigError
+from nitari.startup import without_pandas
 
 from .arguments import choose, parse
 from .show import size
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

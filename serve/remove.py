@@ -25,9 +25,9 @@ from typing import Any
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ConfigError, QueryError
+from nitari.startup import without_pandas
 
 from .arguments import choose, items, parse, unquote
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

@@ -17,8 +17,9 @@ Settings:
     hosts         further names that requests may be for, separated by commas
     origins       origins whose pages may ask, such as https://shop.example.org; none but its own otherwise
     token_file    a file with the token that changes need
-    upload        bytes that an uploaded picture may have (25000000)
-    uploads       keep a process ready that encodes pictures (true)
+    upload        bytes that the pictures of one request may have (25000000)
+    uploads       search by pictures, and by parts of them: a process encodes them (true)
+    feedback      keep what people are shown, click, like and hide (true)
     patience      seconds that a client has to send a request (20)
     log           debug | info | warning (info)
     root          directory that holds all collections (collections)
@@ -28,15 +29,17 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from nitari.errors import ConfigError, MissingExtraError
+from nitari.startup import without_pandas
 
 from .arguments import choose, parse
-from .startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
     "collection": str,
@@ -48,6 +51,7 @@ SETTINGS: dict[str, Any] = {
     "token_file": None,
     "upload": 25_000_000,
     "uploads": True,
+    "feedback": True,
     "patience": 20.0,
     "log": "info",
     "root": "collections",
@@ -57,6 +61,7 @@ SETTINGS: dict[str, Any] = {
 def main(words: Sequence[str]) -> int:
     values = parse(words, SETTINGS, "serve")
     level = choose(values, "log", ("debug", "info", "warning"))
+    _check_names(values["hosts"], values["origins"])
     for name, least, most in (("port", 1, 65535), ("workers", 1, 64), ("upload", 1000, 1 << 32), ("patience", 1, 3600)):
         if not least <= values[name] <= most:
             raise ConfigError(f"{name} is {values[name]}. Give a number from {least} to {most}")
@@ -77,11 +82,11 @@ def main(words: Sequence[str]) -> int:
         upload=values["upload"],
         patience=values["patience"],
         uploads=values["uploads"],
+        feedback=values["feedback"],
+        log=level,
         token=token(values["token_file"]),
     )
     _check_free(values["host"], values["port"])
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    Impatient.patience = values["patience"]
     how: dict[str, Any] = {
         "host": values["host"],
         "port": values["port"],
@@ -90,15 +95,17 @@ def main(words: Sequence[str]) -> int:
         "http": Impatient,
         "loop": "auto",
         "timeout_keep_alive": 30,
+        "limit_concurrency": 1000,
         "timeout_graceful_shutdown": 10,
         "server_header": False,
         "log_config": None,
     }
     host = f"[{values['host']}]" if ":" in values["host"] else values["host"]
     url = f"http://{host}:{values['port']}/"
-    if values["workers"] == 1:
-        from .api.app import create
+    from .api.app import FAILED, create, prepare
 
+    prepare(settings)
+    if values["workers"] == 1:
         app = create(settings)
         logging.info("Serving '%s' at %s", settings.collection, url)
         uvicorn.run(app, **how)
@@ -106,8 +113,21 @@ def main(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="nitari-metrics-") as folder:
         os.environ |= {**settings.share(), MULTIPROCESS: folder}
         logging.info("Serving '%s' at %s, with %d workers", settings.collection, url, values["workers"])
-        uvicorn.run("nitari.serve.api.app:create", factory=True, workers=values["workers"], **how)
+        uvicorn.run("nitari.serve.api.app:worker", factory=True, workers=values["workers"], **how)
+        if (Path(folder) / FAILED).exists():
+            return 2
     return 0
+
+
+def _check_names(hosts: Sequence[str], origins: Sequence[str]) -> None:
+    for host in hosts:
+        if "/" in host or (":" in host and not host.startswith("[") and host.count(":") == 1):
+            raise ConfigError(f"hosts has '{host}'. Give names alone, without scheme, port or path")
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ConfigError(
+                f"origins has '{origin}'. Write it as https://shop.example.org, without a slash at its end"
+            )
 
 
 def _check_free(host: str, port: int) -> None:

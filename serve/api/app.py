@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import resource
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,12 +20,15 @@ from fastapi.staticfiles import StaticFiles
 
 from nitari import __version__
 from nitari.collection import Collection
+from nitari.errors import NitariError
 from nitari.feedback import Feedback
+from nitari.startup import without_pandas
 
 from . import about, feedback, health, items, problem, recommend, schema
 from .context import Context
 from .gate import App, Gate, Receive, Scope, Send
-from .metrics import Metrics
+from .metrics import MULTIPROCESS, Metrics
+from .protocol import Impatient
 from .settings import Settings
 from .shelf import Shelf
 from .workshop import Workshop
@@ -30,15 +37,36 @@ log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent.parent / "page"
 POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+FAILED = "failed"
 _READING = 30.0  # seconds for reading and encoding one picture; its limits are stricter
 
 
-def create(settings: Settings | None = None) -> FastAPI:
-    """An app of one collection, by ``settings`` or those that ``nitari serve`` left in the environment.
+def prepare(settings: Settings) -> None:
+    """What holds for all of a process that serves."""
+    logging.basicConfig(level=settings.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    Impatient.patience = settings.patience
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
-    It opens and verifies the current release now, and raises what is wrong with it.
-    """
-    settings = settings or Settings.here()
+
+def worker() -> FastAPI:
+    """The app of one of several worker processes. Where it cannot be made, all of them end, with a mark for their parent."""
+    settings = Settings.here()
+    prepare(settings)
+    without_pandas()
+    try:
+        return create(settings)
+    except NitariError as error:
+        mark = Path(os.environ[MULTIPROCESS]) / FAILED
+        if not mark.exists():
+            print(f"nitari: {error}", file=sys.stderr)
+        mark.touch()
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(2)
+
+
+def create(settings: Settings) -> FastAPI:
+    """An app of one collection. It opens and verifies the current release now, and raises what is wrong with it."""
     collection = Collection.existing(settings.root, settings.collection)
     metrics = Metrics()
     here = Context(
@@ -153,6 +181,7 @@ class _Fresh(StaticFiles):
     def file_response(self, *args: Any, **more: Any) -> Response:
         response = super().file_response(*args, **more)
         response.headers["Cache-Control"] = "no-cache"
+        response.headers["Content-Security-Policy"] = POLICY
         return response
 
 

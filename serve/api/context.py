@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -23,6 +24,7 @@ from .workshop import Workshop
 
 T = TypeVar("T")
 RELEASE = "X-Nitari-Release"
+_QUEUE = 16  # requests that wait for a release to be opened
 
 
 @dataclass
@@ -34,12 +36,21 @@ class Context:
     writing: Workshop
     metrics: Metrics
     feedback: Feedback
+    _waiting: int = 0
+    _opening: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "opening"))
 
     async def recommender(self, release: str | None) -> Recommender:
-        """The current one at once, another release's when it is open."""
-        if self.shelf.is_open(release):
-            return self.shelf.get(release)
-        return await asyncio.to_thread(self.shelf.get, release)
+        """The current one at once, another release's when it is open. 503 where too many wait for others."""
+        found = self.shelf.find(release)
+        if found is not None or release is None:
+            return found or self.shelf.current
+        if self._waiting >= _QUEUE:
+            raise Problem(503, f"{self._waiting} requests wait for a release to be opened. Come again in a moment")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._opening, self.shelf.get, release)
+        finally:
+            self._waiting -= 1
 
     async def refresh(self) -> None:
         """Take in what changed, before the next answer."""

@@ -24,7 +24,6 @@ _PORT = re.compile(r":\d{1,5}$")
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
 
@@ -47,6 +46,8 @@ class Gate:
         self.upload = upload
         self.uploads = set(uploads)
         self.patience = patience
+        policy = b"cross-origin" if origins else b"same-origin"
+        self.headers = [*_HEADERS, (b"cross-origin-resource-policy", policy)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,7 +60,7 @@ class Gate:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                message["headers"] = [*message.get("headers", ()), *self.headers]
                 if message["status"] in (408, 413):  # what is still to come is not read
                     message["headers"].append((b"connection", b"close"))
             await send(message)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +17,7 @@ import orjson
 from nitari.collection import Collection
 from nitari.errors import NitariError, PictureError, QueryError
 from nitari.images.decode import Limits, decode
+from nitari.startup import without_pandas
 from nitari.steps.picture_encoder import PictureEncoder
 
 from .uploads import Uploads
@@ -40,6 +42,8 @@ class Hand:
             return {"error": "query", "message": str(error)}, b""
         except NitariError as error:
             return {"error": "nitari", "message": str(error)}, b""
+        except Exception:
+            return {"error": "broken", "message": traceback.format_exc()}, b""
 
     def _encode(self, head: Mapping[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         encoder = self._encoder(head["release"])
@@ -77,6 +81,7 @@ def main(root: str, collection: str, parent: str) -> None:
             return
     source, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    without_pandas()
     hand = Hand(Collection(Path(root), collection))
     out.write(b"+")
     out.flush()

@@ -92,7 +92,7 @@ async def thumbnail(
         raise Problem(404, f"Item '{item_id}' was removed")
     data = recommender.thumbnail(item_id, side)
     tag = f'"{len(data):x}-{zlib.crc32(data):08x}"'
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=86400"}
+    headers = {"ETag": tag, "Cache-Control": "private, max-age=300"}
     if tag in (known.strip() for known in request.headers.get("if-none-match", "").split(",")):
         return Response(status_code=304, headers=headers)
     return Response(data, headers=headers, media_type="image/jpeg")

@@ -47,7 +47,7 @@ class Metrics:
             "nitari_release_refused",
             "1 while the collection's current release cannot be opened",
             registry=self.registry,
-            multiprocess_mode="max",
+            multiprocess_mode="livemax",
         )
 
     def follow(self, release: str, plans: Mapping[str, Counts[str]]) -> None:

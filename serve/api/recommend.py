@@ -52,6 +52,7 @@ async def upload(
     here: Here, picture: Annotated[UploadFile, File()], settings: Annotated[str | None, Form(max_length=200_000)] = None
 ) -> Response:
     """Items like a picture, or a part of one. ``settings`` are those of ``POST /v1/recommend`` as JSON, and ``box``."""
+    _check_encoding(here)
     try:
         asked = Uploaded.model_validate_json(settings or "{}")
     except ValidationError as error:
@@ -61,6 +62,8 @@ async def upload(
     data = await picture.read()
     if not data:
         raise Problem(415, "picture has no bytes. Send a picture file", reason="empty")
+    if len(data) > here.settings.upload:
+        raise Problem(413, f"picture has {len(data):,} bytes. At most {here.settings.upload:,} are taken")
     recommender = await here.recommender(asked.release)
     spaces = _spaces(recommender, asked.weights)
     with here.metrics.stage("encode"):
@@ -85,6 +88,7 @@ async def _entries(
     found: list[str | Encoded] = []
     for entry in entries:
         if isinstance(entry, Part):
+            _check_encoding(here)
             picture = recommender.thumbnail(entry.item_id, 1 << 30)
             spaces = _spaces(recommender, counted)
             with here.metrics.stage("encode"):
@@ -103,7 +107,8 @@ async def _answer(
     settings: dict[str, Any],
 ) -> Response:
     slow = bool(settings["where"] or settings["after"] or settings["diversity"] or settings["k"] > 100)
-    slow = slow or len(like) + len(unlike) + len(settings.get("history", ())) > _FEW
+    asked_with = sum(len(settings.get(name, ())) for name in ("history", "exclude"))
+    slow = slow or len(like) + len(unlike) + asked_with > _FEW
 
     def work() -> Page:
         return recommender.recommend(like, unlike=unlike, **settings)
@@ -129,6 +134,13 @@ def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:
     found["arms"] = [arm for _, arm in drafted]
     found["after"] = None
     return found
+
+
+def _check_encoding(here: Context) -> None:
+    if not here.settings.uploads:
+        raise Problem(
+            403, "This server encodes no pictures. Ask with items, or start it with: nitari serve uploads=true"
+        )
 
 
 def _spaces(recommender: Recommender, counted: dict[str, float] | None) -> list[str]:

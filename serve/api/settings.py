@@ -31,6 +31,8 @@ class Settings:
     patience: float = 20.0
     poll: float = 0.25
     uploads: bool = True
+    feedback: bool = True
+    log: str = "info"
     token: str | None = field(default=None, repr=False)
 
     @classmethod

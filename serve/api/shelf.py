@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
-from collections import OrderedDict
+from dataclasses import dataclass
 
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, NitariError
@@ -13,13 +14,21 @@ from nitari.recommend.recommender import Recommender
 
 log = logging.getLogger(__name__)
 
-_OTHERS = 1  # releases that are open beside the current one, to be compared with it
+_KEPT = 600.0  # seconds that another release stays open after it was last asked for
+_PATIENCE = 60.0  # seconds until a release that was refused is tried again
+
+
+@dataclass
+class _Other:
+    recommender: Recommender
+    asked: float
 
 
 class Shelf:
-    """``current`` is the recommender of the current release as the collection is now, as far as ``refresh`` saw.
+    """``current`` is the recommender of the current release as the collection is now, as far as ``refresh`` saw. One other
+    may be open beside it: the one before, or one that it is compared with.
 
-    The constructor opens and verifies it, and raises the error that names what is wrong. Thread-safe.
+    The constructor opens and verifies the current one, and raises the error that names what is wrong. Thread-safe.
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -27,62 +36,88 @@ class Shelf:
         self.current = self._opened(None)
         self.swaps = 0
         self.trouble: str | None = None
-        self._refused: tuple[str | None, str] | None = None
-        self._others: OrderedDict[str, Recommender] = OrderedDict()
-        self._lock = threading.Lock()
+        self._refused: tuple[str | None, float] | None = None
+        self._other: _Other | None = None
+        self._refreshing = threading.Lock()
+        self._opening = threading.Lock()
 
-    def get(self, release: str | None) -> Recommender:
-        """The recommender of a release, opened when it is first asked for; ArtifactError where there is none."""
-        current = self.current
+    def find(self, release: str | None) -> Recommender | None:
+        """The recommender of a release, if it is open. Never waits."""
+        current, other = self.current, self._other
         if release is None or release == current.release.id:
             return current
-        with self._lock:
-            if release not in self._others:
-                self._others[release] = self._opened(release)
-                while len(self._others) > _OTHERS:
-                    self._others.popitem(last=False)
-            found = self._others[release] = self._others[release].fresh()
-            return found
+        if other is not None and other.recommender.release.id == release:
+            other.asked = time.monotonic()
+            return other.recommender
+        return None
 
-    def is_open(self, release: str | None) -> bool:
-        return release is None or release == self.current.release.id or release in self._others
+    def get(self, release: str) -> Recommender:
+        """The recommender of a release, opened where it is not; ArtifactError where there is none."""
+        with self._opening:
+            found = self.find(release)
+            if found is None:
+                self._other = None  # before another one takes its memory
+                found = self._opened(release)
+                self._other = _Other(found, time.monotonic())
+            return found
 
     def refresh(self) -> bool:
         """Take in what changed: another current release, items that were added or removed. True where anything did.
 
-        A release that cannot be opened is refused by name, once, and the one before is kept.
+        A release that cannot be opened is refused by name and tried again later; the one before is kept, and follows the
+        collection.
         """
-        with self._lock:
+        with self._refreshing:
             try:
-                chosen = self.collection.current
-                if chosen == self.current.release.id:
-                    newer = self.current.fresh()
-                    self._refused = self.trouble = None
-                elif self._refused is not None and chosen == self._refused[0]:
-                    return False
-                else:
-                    newer = self._opened(chosen)
-                if newer is self.current:
-                    return False
-                _warm(newer)
+                swapped = self._swap()
+                return self._follow() or swapped
             except NitariError as error:
-                return self._refuse(str(error))
-            self.swaps += newer.release.id != self.current.release.id
-            self.current = newer
-            self._others.pop(newer.release.id, None)
-            self._refused = self.trouble = None
-            return True
+                self._trouble(None, str(error))
+                return False
 
-    def _refuse(self, why: str) -> bool:
+    def _swap(self) -> bool:
+        chosen = self.collection.current
+        before = self.current
+        if chosen == before.release.id:
+            self._refused = self.trouble = None
+            return False
+        if self._refused is not None and self._refused[0] == chosen and time.monotonic() < self._refused[1]:
+            return False
         try:
-            chosen = self.collection.current
-        except NitariError:
-            chosen = None
-        if self._refused != (chosen, why):
+            newer = self.find(chosen)
+            if newer is None:
+                self._other = None
+                newer = self._opened(chosen)
+        except NitariError as error:
+            self._trouble(chosen, str(error))
+            return False
+        self.current, self._other = newer, _Other(before, time.monotonic())  # pages that are open go on with it
+        self.swaps += 1
+        self._refused = self.trouble = None
+        del before, newer
+        gc.collect()  # a release's memory is too much to wait for
+        return True
+
+    def _follow(self) -> bool:
+        changed = False
+        newer = self.current.fresh()
+        if newer is not self.current:
+            _warm(newer)
+            self.current = newer
+            changed = True
+        other = self._other
+        if other is not None and time.monotonic() - other.asked > _KEPT:
+            self._other = None
+            gc.collect()
+        elif other is not None:
+            other.recommender = other.recommender.fresh()
+        return changed
+
+    def _trouble(self, chosen: str | None, why: str) -> None:
+        if self.trouble != why:
             log.error("Release '%s' goes on: %s", self.current.release.id, why)
-        self._refused = (chosen, why)
+        self._refused = (chosen, time.monotonic() + _PATIENCE)
         self.trouble = why
-        return False
 
     def _opened(self, release: str | None) -> Recommender:
         start = time.monotonic()
@@ -102,4 +137,4 @@ def _warm(recommender: Recommender) -> None:
     hidden = set(recommender.hidden[: recommender.catalog.n_ready].tolist())
     row = next((row for row in range(recommender.catalog.n_ready) if row not in hidden), None)
     if row is not None:
-        recommender.recommend(recommender.catalog.item_ids[row].decode(), k=1)
+        recommender.recommend(recommender.catalog.ids([row])[0], k=1)

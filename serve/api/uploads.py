@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Collection as Collection_
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,18 +34,29 @@ class Uploads:
         a digest. The same bytes are kept once.
         """
         digest = hashlib.sha256(data).hexdigest()[:32]
-        if there := next(self.folder.glob(f"{digest}-*"), None):
-            return there.name
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{digest}-{_UNSAFE.sub('_', name)[-_LONGEST:] or 'picture'}"
-        aside = self.folder / f".{path.name}.{os.getpid()}.tmp"
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        sync(self.folder)
-        return path.name
+        with self.collection.lock("uploads", wait=True):
+            if there := next(self.folder.glob(f"{digest}-*"), None):
+                return there.name
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / f"{digest}-{_UNSAFE.sub('_', name)[-_LONGEST:] or 'picture'}"
+            aside = self.folder / f".{path.name}.tmp"
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            sync(self.folder)
+            return path.name
+
+    def forget(self, items: Collection_[str]) -> int:
+        """Delete the originals of items, for good; returns how many there were."""
+        if not self.folder.is_dir():
+            return 0
+        listing = FolderSource(str(self.folder), SOURCE).listing().select(["item_id", "file_name"]).to_pylist()
+        gone = [one["file_name"] for one in listing if one["item_id"] in items]
+        for name in gone:
+            (self.folder / name).unlink(missing_ok=True)
+        return len(gone)
 
     def append(self, names: Sequence[str]) -> dict[str, Any]:
         """Take kept files into the collection: ``added``, ``known`` and ``removed`` counts, ``items`` by name, ``refused``."""
@@ -53,6 +65,8 @@ class Uploads:
         listing = listing.filter(pc.is_in(listing.column("file_name"), value_set=pa.array(list(names), pa.string())))
         done = append(self.collection, listing, source_name=SOURCE, about=source.about, workers=1)
         items = dict(zip(listing.column("file_name").to_pylist(), listing.column("item_id").to_pylist(), strict=True))
+        for one in done.refused:  # nobody will ask for them
+            (self.folder / one["file_name"]).unlink(missing_ok=True)
         refused = [{name: one[name] for name in ("file_name", "reason", "message")} for one in done.refused]
         return {
             "added": done.counts.get("ready", 0),

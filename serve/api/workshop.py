@@ -23,6 +23,7 @@ from nitari.errors import PictureError, QueryError
 from nitari.recommend.source import Encoded
 
 from .problem import Problem
+from .settings import TOKEN
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,10 @@ class Workshop:
                         answer, found = await self._exchange(process, head, data)
                 except TimeoutError:
                     await self._bury("hung")
+                    if seconds is not None:
+                        raise Problem(
+                            503, f"Taking pictures in took longer than {seconds:g} s. They are kept; send them again"
+                        ) from None
                     raise PictureError(
                         "timeout", f"Reading it took longer than {seconds or self.seconds:g} s. Send a simpler one"
                     ) from None
@@ -107,6 +112,8 @@ class Workshop:
                 raise PictureError(answer["reason"], answer["message"])
             case "query":
                 raise QueryError(answer["message"])
+            case "nitari":
+                raise Problem(503, str(answer["message"]))
         raise RuntimeError(answer["message"])
 
     async def _exchange(
@@ -130,7 +137,7 @@ class Workshop:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # decoders written in C complain there about every odd file
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={name: value for name, value in os.environ.items() if name != TOKEN} | {"OMP_NUM_THREADS": "1"},
         )
         assert self._process.stdout is not None
         try:

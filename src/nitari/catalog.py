@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,6 +23,7 @@ from nitari.joined import Joined
 from nitari.mask import Masks
 
 FILE = "catalog.parquet"
+_LIKE_ID = re.compile(r"[a-z0-9]{16}")
 COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
 ANNOTATION = "annotation:"
 """What an annotation's role begins with where another artifact pins it; the annotator's name follows."""
@@ -78,13 +80,16 @@ class Catalog:
     """One version of a collection's table and ``annotations`` of it, read column by column as asked for. Thread-safe.
 
     An annotation's columns are null beyond the ready rows. Raises ArtifactError where one was made from another catalog,
-    or has a column that is there already.
+    or has a column that is there already. One that is not ``mapped`` is read now, and holds no file.
     """
 
-    def __init__(self, artifact: Artifact, annotations: Mapping[str, Artifact] | None = None) -> None:
+    def __init__(
+        self, artifact: Artifact, annotations: Mapping[str, Artifact] | None = None, *, mapped: bool = True
+    ) -> None:
         self.artifact = artifact
         self.annotations = dict(annotations or {})
-        self._file = pq.ParquetFile(artifact.file(FILE), memory_map=True)
+        path = artifact.file(FILE)
+        self._file = pq.ParquetFile(path if mapped else pa.BufferReader(path.read_bytes()), memory_map=mapped)
         self._annotated: dict[str, pq.ParquetFile] = {}
         known = set(self._file.schema_arrow.names)
         for name, annotation in self.annotations.items():
@@ -200,6 +205,8 @@ class Catalog:
         if row < 0 and item.isascii() and 0 < len(item) <= ID.itemsize:
             row = int(stored.find(np.array([item.encode()], ID))[0])
             row += self.added.num_rows if row >= self.n_stored else 0
+        if row < 0 and _LIKE_ID.fullmatch(item):  # no file name is looked for: that reads them all
+            raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
         if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
             newer = [

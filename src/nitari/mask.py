@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -130,7 +130,18 @@ class Masks:
         values, codes = self._column(name)
         if codes is None:
             return None
-        return values, np.bincount(codes if mask is None else codes[mask], minlength=len(values))
+        if self._first is None:
+            return values, np.bincount(codes if mask is None else codes[mask], minlength=len(values))
+        n = 0 if mask is None else len(mask) - len(codes)
+        first = self._first.counts(name, None if mask is None else mask[:n])
+        if first is None:
+            return None
+        own = np.bincount(codes if mask is None else codes[mask[n:]], minlength=len(values))
+        added = Counter(dict(zip(values.to_pylist(), own.tolist(), strict=True)))
+        added.update(dict(zip(first[0].to_pylist(), first[1].tolist(), strict=True)))
+        both = pa.array(list(added), values.type)
+        order = pc.sort_indices(both)
+        return both.take(order), np.array(list(added.values()), np.int64)[order.to_numpy()]
 
     def _column(self, name: str) -> Column:
         if name not in self._columns:

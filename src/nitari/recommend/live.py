@@ -30,7 +30,7 @@ class Addition(NamedTuple):
     collection: Collection
     catalog: Catalog
     rows: np.ndarray
-    embeddings: Mapping[str, Embeddings]
+    vectors: Mapping[str, np.ndarray]
     table: pa.Table
     first: int = 0
 
@@ -75,7 +75,7 @@ class Live:
 
     def added(self, space: str) -> np.ndarray:
         """(m, width) vectors of the added rows."""
-        return np.concatenate([one.embeddings[space].vectors[one.rows] for one in self.additions])
+        return np.concatenate([one.vectors[space][one.rows] for one in self.additions])
 
     def thumbnail(self, row: int, side: int) -> bytes:
         """The JPEG that is kept of a row: the smallest of at least ``side`` pixels, or the largest there is."""
@@ -119,10 +119,10 @@ def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition |
             )
             found[addition_id] = None
             continue
-        catalog = Catalog(small.latest("catalog"))
-        embeddings = {name: _embeddings(small, name, catalog) for name in keys}
+        catalog = Catalog(small.latest("catalog"), mapped=False)
+        vectors = {name: _vectors(small, name, catalog) for name in keys}
         table = pq.read_table(catalog.artifact.file(FILE))
-        found[addition_id] = Addition(small, catalog, np.arange(catalog.n_ready), embeddings, table)
+        found[addition_id] = Addition(small, catalog, np.arange(catalog.n_ready), vectors, table)
     return found
 
 
@@ -145,12 +145,11 @@ def _counted(opened: dict[str, Addition | None], stored: Catalog) -> list[Additi
     return [one._replace(first=int(at)) for one, at in zip(found, first, strict=False)]
 
 
-def _embeddings(small: Collection, name: str, catalog: Catalog) -> Embeddings:
+def _vectors(small: Collection, name: str, catalog: Catalog) -> np.ndarray:
+    """In memory: what is open stays, whatever is purged meanwhile, and holds no file."""
     artifact = small.latest("embeddings", name)
     artifact.expect_parent("catalog", catalog.artifact)
-    found = Embeddings(artifact)
-    found.vectors  # noqa: B018  # mapped now: what is open stays, whatever is purged meanwhile
-    return found
+    return np.array(Embeddings(artifact).vectors)
 
 
 def _read(pictures: Thumbnails, row: int, side: int) -> bytes:

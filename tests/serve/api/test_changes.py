@@ -2,6 +2,7 @@
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -214,6 +215,50 @@ def test_items_of_other_processes_are_noticed(served, root, make_pictures, tmp_p
         if httpx.get(f"{url}/v1/items/{item}/thumbnail").status_code == 404:
             break
     assert httpx.get(f"{url}/v1/items?k=1").json()["results"][0]["item_id"] != item
+
+
+def test_a_refused_release_does_not_stop_removals(writer, root):
+    item, other = ids(writer)[:2]
+    collection = Collection(root, "shop")
+    damaged = other_release(root)
+    for file in collection.parent(damaged, "index:colour", "colour").path.glob("[!m]*"):
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    collection.switch(damaged)
+    assert writer.delete(f"/v1/items/{item}").json() == {"removed": True}
+    assert writer.get("/readyz").json()["trouble"]
+    assert item not in ids(writer)
+    assert other in ids(writer)
+
+
+def test_facets_count_what_was_added(writer):
+    before = {one["name"]: one for one in writer.get("/v1/facets").json()["facets"]}
+    columns = writer.get("/v1/collection").json()["columns"]
+    assert writer.post("/v1/items", files={"picture": ("red.jpg", picture())}).json()["added"] == 1
+    after = writer.get("/v1/facets").json()
+    assert {one["name"]: one for one in after["facets"]} == before
+    assert after["total"] == 41
+    assert writer.get("/v1/collection").json()["columns"] == columns
+    assert writer.get("/v1/facets", params={"where": "kind is null"}).json()["total"] == 1
+
+
+def test_what_is_purged_loses_its_original(writer, root):
+    from nitari.serve.api.uploads import Uploads
+
+    added = writer.post("/v1/items", files=[("picture", ("a.jpg", picture())), ("picture", ("b.jpg", b"x"))]).json()
+    uploads = Uploads(Collection(root, "shop"))
+    (item,) = (added["items"][path.name] for path in uploads.folder.iterdir())
+    assert uploads.forget({item, "another"}) == 1
+    assert not list(uploads.folder.iterdir())
+
+
+def test_the_same_bytes_at_once_are_kept_once(root):
+    from nitari.serve.api.uploads import Uploads
+
+    uploads = Uploads(Collection(root, "shop"))
+    with ThreadPoolExecutor(4) as threads:
+        names = set(threads.map(lambda number: uploads.keep(picture(), f"{number}.jpg"), range(24)))
+    assert {path.name for path in uploads.folder.iterdir()} == names
+    assert len(names) == 1
 
 
 def test_more_spaces_may_be_in_the_next_release(served, root):

@@ -57,6 +57,18 @@ def picture(number):
 
 
 @pytest.mark.slow
+def test_workers_that_cannot_open_the_release_end_the_server(root):
+    collection = Collection(root, "shop")
+    for file in collection.parent(collection.release(), "index:colour", "colour").path.glob("[!m]*"):
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+    command = [str(Path(sys.executable).with_name("nitari")), "serve", "collection=shop", f"root={root}"]
+    for workers in (1, 2):
+        done = subprocess.run([*command, f"workers={workers}", "port=8999"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2, done.stderr
+        assert "colour" in done.stderr
+
+
+@pytest.mark.slow
 def test_nothing_acknowledged_is_lost(root):
     noted, removed, added = [], [], []
     with running(root) as (process, client):
