@@ -1,6 +1,5 @@
 """The pipeline's further extractors and annotators, on small pictures without a training."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,19 +24,6 @@ def configured(tmp_path, make_pictures):
             return compose(job, overrides=[*shared, *source, *overrides])
 
     return make
-
-
-@pytest.fixture
-def resnet(tmp_path) -> Path:
-    """A file of torchvision's resnet18, untrained."""
-    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
-    from safetensors.torch import save_file
-    from torchvision.models import resnet18
-
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        save_file(resnet18(num_classes=10).state_dict(), tmp_path / "resnet.safetensors")
-    return tmp_path / "resnet.safetensors"
 
 
 @pytest.mark.parametrize(
