@@ -181,3 +181,17 @@ def ingest_folder() -> Callable[..., Artifact]:
         return ingest(collection, listing, source_name="folder", sizes=sizes, workers=1)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of torchvision's resnet18, 10 classes, untrained."""
+    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
+    from safetensors.torch import save_file
+    from torchvision.models import resnet18
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        path = tmp_path_factory.mktemp("weights") / "resnet.safetensors"
+        save_file(resnet18(num_classes=10).state_dict(), path)
+    return path

@@ -83,8 +83,8 @@ def measured(
     }
 
 
-def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
-    """Up-to-date embeddings of the space ``name``."""
+def renewed(collection: Collection, name: str, cfg: DictConfig, **how: Any) -> Artifact:
+    """Up-to-date embeddings of the space ``name``; ``how`` is passed to ``steps.extract``."""
     return renew(
         collection,
         name,
@@ -92,6 +92,7 @@ def renewed(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
         threads=cfg.workers,
         seed=cfg.seed,
         progress=Progress(f"extract {name}"),
+        **how,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.extractor import Extractor
 from nitari.extractor.visual_words import Training
@@ -46,6 +47,11 @@ def extracted(cfg: DictConfig, spec: Mapping[str, Any], dtype: DType | None = No
         seed=cfg.seed,
         progress=Progress(f"extract {extractor.space.name}"),
     )
+    return told(collection, artifact, start)
+
+
+def told(collection: Collection, artifact: Artifact, start: float) -> dict[str, Any]:
+    """The job's result; it began when the monotonic clock showed ``start``."""
     manifest = artifact.manifest
     return {
         "collection": collection.name,

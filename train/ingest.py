@@ -21,10 +21,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from nitari.catalog import REASONS, UNREADABLE, Catalog
+from nitari.catalog import UNREADABLE, Catalog
 from nitari.collection import Collection
 from nitari.errors import ConfigError
 from nitari.images.decode import Limits
+from nitari.reasons import REASONS
 from nitari.steps.ingest import ingest
 
 from .job import instantiate, job, plain

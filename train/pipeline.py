@@ -6,6 +6,7 @@
 
 Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given. Further ``extractors``,
 and ``annotators``, are run as they are configured; the former count in recommendations only as far as somebody asks for them.
+One that needs settings, such as ``vgg``, is run as its space in the collection was made: nitari extract makes it first.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 
 from . import annotate, build, choices, evaluate, extract, fit, ingest
-from .job import job
+from .job import instantiate, job
 from .progress import clock
 
 ROOT = "collections"  # the default, as in conf/base.yaml
@@ -30,13 +31,40 @@ ROOT = "collections"  # the default, as in conf/base.yaml
 
 def extractors(cfg: DictConfig) -> dict[str, Any]:
     """The extractor that was chosen, and each of ``cfg.extractors``."""
-    more = {name: choices.settings("extractor", name) for name in cfg.extractors}
-    return {"chosen": extract.run(cfg)} | {name: extract.extracted(cfg, spec) for name, spec in more.items()}
+    found = {"chosen": extract.run(cfg)}
+    for name, spec in extractor_settings(cfg).items():
+        found[name] = extract.extracted(cfg, spec) if spec is not None else renewed(cfg, name)
+    return found
+
+
+def renewed(cfg: DictConfig, name: str) -> dict[str, Any]:
+    """``extract.run`` of a space as its newest embeddings were made."""
+    collection = Collection.existing(cfg.root, cfg.collection)
+    start = time.monotonic()
+    artifact = evaluate.renewed(collection, name, cfg, executor=instantiate(cfg.executor))
+    return extract.told(collection, artifact, start)
 
 
 def annotators(cfg: DictConfig) -> dict[str, Any]:
     """What each of ``cfg.annotators`` found."""
-    return {name: annotate.annotated(cfg, choices.settings("annotator", name)) for name in cfg.annotators}
+    return {name: annotate.annotated(cfg, spec) for name, spec in annotator_settings(cfg).items()}
+
+
+def extractor_settings(cfg: DictConfig) -> dict[str, dict[str, Any] | None]:
+    """Of each of ``cfg.extractors``, by name; None: those that its space in the collection was made with.
+
+    Raises ConfigError where there is no such extractor, or where it needs settings and has no space yet.
+    """
+    spaces = Collection(cfg.root, cfg.collection).spaces()
+    return {
+        name: None if choices.needs_more("extractor", name) and name in spaces else choices.settings("extractor", name)
+        for name in cfg.extractors
+    }
+
+
+def annotator_settings(cfg: DictConfig) -> dict[str, dict[str, Any]]:
+    """Of each of ``cfg.annotators``, by name; raises ConfigError where there is no such annotator."""
+    return {name: choices.settings("annotator", name) for name in cfg.annotators}
 
 
 def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -55,6 +83,8 @@ STEPS: dict[str, tuple[Callable[[DictConfig], Mapping[str, Any]], Callable[[Mapp
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Each step's result under its name, with its ``seconds``."""
+    extractor_settings(cfg)  # what is mistyped is said now, not after hours of training
+    annotator_settings(cfg)
     results: dict[str, Any] = {"collection": str(cfg.collection)}
     steps = [name for name in STEPS if name != "annotate" or cfg.annotators]
     for number, name in enumerate(steps, 1):

@@ -57,9 +57,11 @@ def document(found: Mapping[str, Any]) -> str:
     for tag, title in _TITLES.items():
         lines += [f"## {title}", "", *by_tag[tag]]
     lines += ["## What is sent and answered", ""]
-    for name, schema in sorted(found["components"]["schemas"].items()):
+    schemas = found["components"]["schemas"]
+    sent = _sent(found)
+    for name, schema in sorted(schemas.items()):
         if "properties" in schema and not name.startswith("Body_"):
-            lines += [*_schema(name, schema), ""]
+            lines += [*_schema(name, schema, null=name not in sent), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -103,7 +105,26 @@ def _operation(method: str, path: str, operation: Mapping[str, Any], found: Mapp
     yield f"Answers: {', '.join(answers)}; problems: {', '.join(sorted(problems)) or 'none'}."
 
 
-def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _sent(found: Mapping[str, Any]) -> set[str]:
+    """Names of the schemas that requests' bodies are made of."""
+    operations = [operation for methods in found["paths"].values() for operation in methods.values()]
+    names: set[str] = set()
+    new = _named([operation["requestBody"] for operation in operations if "requestBody" in operation])
+    while new:
+        names |= new
+        new = _named([found["components"]["schemas"][name] for name in new]) - names
+    return names
+
+
+def _named(node: Any) -> set[str]:
+    """Names of the schemas that a part of the document refers to."""
+    if isinstance(node, Mapping):
+        own = {node["$ref"].rpartition("/")[2]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*map(_named, node.values()))
+    return set().union(*map(_named, node)) if isinstance(node, list) else set()
+
+
+def _schema(name: str, schema: Mapping[str, Any], null: bool) -> Iterator[str]:
     yield f"### {name}"
     yield ""
     if text := schema.get("description"):
@@ -113,29 +134,34 @@ def _schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|"
     for key, kind in schema["properties"].items():
         default = "required" if key in schema.get("required", ()) else _value(kind.get("default"))
-        yield f"| `{key}` | {_type(kind)} | {default} | {kind.get('description', '')} |"
+        yield f"| `{key}` | {_type(kind, null)} | {default} | {kind.get('description', '')} |"
 
 
 def _value(value: Any) -> str:
     return "" if value is None else f"`{json.dumps(value)}`"
 
 
-def _type(kind: Mapping[str, Any]) -> str:
+def _type(kind: Mapping[str, Any], null: bool = False) -> str:
+    """``null``: say where a value may be null, as answers have them; what is null in a request is as well left out."""
     if "$ref" in kind:
         name = kind["$ref"].rpartition("/")[2]
         return f"[{name}](#{name.lower()})"
     if "anyOf" in kind:
-        return " or ".join(_type(one) for one in kind["anyOf"] if one.get("type") != "null")
+        return " or ".join(_type(one, null) for one in kind["anyOf"] if null or one.get("type") != "null")
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
     if "const" in kind:
         return f"`{kind['const']}`"
     name = kind.get("type", "anything")
+    if "contentMediaType" in kind or kind.get("format") == "binary":
+        return "file"
     if name == "array":
         parts = kind.get("prefixItems")
-        return f"[{', '.join(_type(one) for one in parts)}]" if parts else f"list of {_type(kind.get('items', {}))}"
+        if parts:
+            return f"[{', '.join(_type(one, null) for one in parts)}]"
+        return f"list of {_type(kind.get('items', {}), null)}"
     if name == "object" and isinstance(kind.get("additionalProperties"), dict):
-        return f"{_type(kind['additionalProperties'])} by name"
+        return f"{_type(kind['additionalProperties'], null)} by name"
     bounds = [
         f"{sign} {kind[key]:g}"
         for key, sign in (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"))

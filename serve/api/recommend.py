@@ -106,6 +106,11 @@ async def _answer(
     unlike: Sequence[str | Encoded],
     settings: dict[str, Any],
 ) -> Response:
+    if interleave is not None:
+        if interleave == recommender.release.id:
+            raise QueryError(f"interleave is '{interleave}', the release that answers. Name another one")
+        if settings["after"] is not None:
+            raise QueryError("interleave was given with after. Interleaved results are one page: ask for a larger k")
     slow = bool(settings["where"] or settings["after"] or settings["diversity"] or settings["k"] > 100)
     asked_with = sum(len(settings.get(name, ())) for name in ("history", "exclude"))
     slow = slow or len(like) + len(unlike) + asked_with > _FEW
@@ -118,8 +123,6 @@ async def _answer(
     here.metrics.candidates.observe(page.scored)
     if interleave is None:
         return answer(page.to_dict())
-    if settings["after"] is not None:
-        raise QueryError("interleave was given with after. Interleaved results are one page: ask for a larger k")
     other = await here.recommender(interleave)
     theirs = await asyncio.to_thread(other.recommend, like, unlike=unlike, **settings)
     return answer(_interleaved(page, theirs, settings["k"]))

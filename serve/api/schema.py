@@ -34,15 +34,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Box(Strict):
-    """A part of a picture, as fractions of its width and height."""
-
-    left: Fraction
-    top: Fraction
-    right: Fraction
-    bottom: Fraction
-
-
 def _boxed(value: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     if value[0] >= value[2] or value[1] >= value[3]:
         raise ValueError("left must be less than right, and top less than bottom")

@@ -54,17 +54,3 @@ def tiny_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_words(random.normal(size=(4, 8), scale=0.2).astype(np.float32), root / "work" / WORDS)
     config = {**asdict(Training(words=4, dim=8, sides=[64, 96])), "seed": 0}
     return publish(root / "work", root / "vocabularies", "vocabulary", config=config).path
-
-
-@pytest.fixture(scope="session")
-def resnet(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of torchvision's resnet18, 10 classes, untrained."""
-    torch = pytest.importorskip("torch", reason="needs the extra 'train'")
-    from safetensors.torch import save_file
-    from torchvision.models import resnet18
-
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        path = tmp_path_factory.mktemp("weights") / "resnet.safetensors"
-        save_file(resnet18(num_classes=10).state_dict(), path)
-    return path

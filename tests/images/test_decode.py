@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nitari.catalog import REASONS
 from nitari.errors import PictureError
 from nitari.images.decode import Limits, decode
+from nitari.reasons import REASONS
 
 
 def saved(picture: Image.Image, kind: str, **options: Any) -> bytes:

@@ -106,7 +106,7 @@ def decode(
     """The first frame of a picture file.
 
     With ``side``, pixels may come reduced as long as the longer side stays at least that many. Raises PictureError with
-    a reason from ``nitari.catalog.REASONS``, and nothing else.
+    a reason from ``nitari.reasons.REASONS``, and nothing else.
     """
     if not data:
         raise PictureError("empty", "The file has no bytes")

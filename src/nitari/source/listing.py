@@ -17,7 +17,7 @@ from nitari.source import columns
 
 log = logging.getLogger(__name__)
 
-# `fingerprint` changes with the original. Rows with a `reason` (see catalog.REASONS) are not read.
+# `fingerprint` changes with the original. Rows with a `reason` (see reasons.REASONS) are not read.
 SCHEMA = pa.schema(
     [
         ("item_id", pa.string()),

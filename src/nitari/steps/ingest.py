@@ -17,12 +17,13 @@ import pyarrow.parquet as pq
 
 from nitari import catalog
 from nitari.artifact import Artifact, link_or_copy, publish
-from nitari.catalog import PASSING, UNREADABLE
+from nitari.catalog import UNREADABLE
 from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError
 from nitari.executor import Executor, Shard
 from nitari.executor.local import Local
 from nitari.images.decode import USUAL, WHITE, Limits
+from nitari.reasons import PASSING
 from nitari.source import columns
 from nitari.steps import Progress, silent
 from nitari.steps.ingest_shard import FOUND_SCHEMA, TODO_SCHEMA, part_schema
@@ -52,7 +53,7 @@ def ingest(
     """Bring the collection up to date with one source's ``listing`` (see ``nitari.source``); returns its catalog.
 
     What the newest catalog or a killed run of this job already has, by id and fingerprint under the same settings, is
-    kept without reading it; refusals that may have passed (``catalog.PASSING``) are tried again. What the source no
+    kept without reading it; refusals that may have passed (``reasons.PASSING``) are tried again. What the source no
     longer lists, and what was removed (``nitari.changes``), is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
     With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
     manifest. ``executor`` does the reading, by default ``workers`` processes on this machine.

@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from nitari.artifact import sync
-from nitari.catalog import READY, REASONS, UNREADABLE
+from nitari.catalog import READY, UNREADABLE
 from nitari.errors import PictureError
 from nitari.executor import Beat
 from nitari.images.decode import Limits, decode
 from nitari.images.original import read_original
 from nitari.images.shrink import pyramid
+from nitari.reasons import REASONS
 from nitari.thumbnails import ShardWriter, encode
 
 # What a worker is told of each item.

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 
 from nitari import catalog
 from nitari.artifact import Artifact
-from nitari.catalog import GONE, PASSING, READY, UNREADABLE
+from nitari.catalog import GONE, READY, UNREADABLE
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.images.decode import Limits
+from nitari.reasons import PASSING
 from nitari.steps.ingest_shard import FOUND_SCHEMA, part_schema
 from nitari.thumbnails import INDEX_SCHEMA, index_file
 

@@ -143,6 +143,17 @@ def test_two_releases_are_compared(writer, root):
         assert result["item_id"] in asked[arm]
 
 
+def test_the_release_that_answers_is_not_interleaved_with_itself(writer, root):
+    other, item = other_release(root), ids(writer)[0]
+    current = writer.get("/v1/items?k=1").json()["release"]
+    for release, query in ((current, ""), (other.id, f"&release={other.id}")):
+        found = writer.get(f"/v1/items/{item}/more-like?interleave={release}{query}")
+        assert found.status_code == 400
+        assert found.json()["detail"] == f"interleave is '{release}', the release that answers. Name another one"
+    asked = {"like": [item], "interleave": current}
+    assert "the release that answers" in writer.post("/v1/recommend", json=asked).json()["detail"]
+
+
 def test_releases_are_swapped_under_load(served, root):
     url, app = served
     collection = Collection(root, "shop")

@@ -1,0 +1,65 @@
+"""The pipeline's further extractors and annotators, on small pictures without a training."""
+
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_module
+
+from nitari.collection import Collection
+from nitari.errors import ConfigError
+from nitari.train import extract, pipeline
+
+N = 12
+
+
+@pytest.fixture
+def configured(tmp_path, make_pictures):
+    """``configured(*overrides, job="pipeline")``: the composed configuration, of a folder with pictures."""
+    make_pictures(tmp_path / "pictures", N)
+
+    def make(*overrides: str, job: str = "pipeline") -> Any:
+        shared = ["collection=shoes", f"root={tmp_path}", "workers=1", "extractor=pixels"]
+        source = ["source=folder", f"source.path={tmp_path / 'pictures'}"] if job == "pipeline" else []
+        with initialize_config_module("nitari.conf", version_base="1.3"):
+            return compose(job, overrides=[*shared, *source, *overrides])
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("extractors=[hog,colr]", "There is no extractor 'colr'. Choose from: "),
+        ("annotators=[colours,mapp]", "There is no annotator 'mapp'. Choose from: "),
+        ("extractors=[vgg]", "Run it first: nitari extract extractor=vgg extractor.weights=…"),
+    ],
+)
+def test_what_cannot_be_run_is_said_before_the_first_step(configured, tmp_path, capfd, words, said):
+    with pytest.raises(ConfigError) as caught:
+        pipeline.run(configured(words))
+    assert said in str(caught.value)
+    assert not (tmp_path / "shoes").exists()
+    assert "ingest" not in capfd.readouterr().err
+
+
+def test_an_extractor_with_open_settings_is_run_as_its_space_was_made(configured, tmp_path, resnet, ingest_folder):
+    collection = Collection(tmp_path, "shoes")
+    ingest_folder(collection, tmp_path / "pictures")
+    pretrained = {
+        "extractor": "pretrained",
+        "extractor.model": "resnet18",
+        "extractor.weights": resnet,
+        "extractor.side": 32,
+    }
+    extract.run(configured(*(f"{key}={value}" for key, value in pretrained.items()), job="extract"))
+    first = collection.latest("embeddings", "pretrained")
+    (tmp_path / "pictures" / "more.jpg").write_bytes(next((tmp_path / "pictures").iterdir()).read_bytes())
+    ingest_folder(collection, tmp_path / "pictures")
+
+    found = pipeline.extractors(configured("extractors=[pretrained,colour]"))
+    assert list(found) == ["chosen", "pretrained", "colour"]
+    assert found["pretrained"]["counts"] == {"vectors": N + 1, "carried_over": N, "zero": 0}
+    second = collection.latest("embeddings", "pretrained")
+    assert second.id == found["pretrained"]["embeddings"] != first.id
+    assert second.manifest.info["extractor"] == first.manifest.info["extractor"]
+    assert extract.show(found["pretrained"])
