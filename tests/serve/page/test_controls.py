@@ -60,6 +60,31 @@ def test_a_written_filter_and_where_it_is_wrong(visitor):
     assert page.locator("#problem").is_hidden()
 
 
+ODD = [
+    ("is=__proto__:x", "__proto__"),
+    ("is=constructor:x", "constructor"),
+    ("is=100%25:x&is=:&is=none", None),
+    ("weights=abc,colour:,pixels:x,%25:1", None),
+    ("weights=colour:1,pixels:NaN", None),
+    ("diversity=much&view=odd", None),
+]
+
+
+@pytest.mark.parametrize(("search", "column"), ODD)
+def test_an_odd_link_shows_something(visitor, search, column):
+    visitor.forgiven = column is not None
+    page = visitor.open(f"?{search}")
+    if column is None:
+        assert len(visitor.shown()) > 12
+        visitor.do(".tile .picture")
+        assert visitor.asked("/v1/recommend")[-1]["weights"] == ({"colour": 1} if "colour:1" in search else None)
+        return
+    assert f"no column '{column}'" in page.locator("#problem").inner_text()
+    visitor.do("#problem button:has-text('Clear')")
+    visitor.until("document.querySelector('#status').innerText === '260 pictures'")
+    visitor.do("#facets .chip:has-text('shoes')")
+
+
 def test_words_find_by_name(visitor):
     page = visitor.open()
     page.locator("#text").fill("picture-0007.png")

@@ -181,11 +181,32 @@ def test_what_was_shown_and_done_is_told(visitor):
     assert sent.value.response().status == 200
     events = [event for body in visitor.asked("/v1/feedback") for event in body["events"]]
     shown = [event for event in events if event["event"] == "shown"]
-    assert [event["rank"] for event in shown[:3]] == [1, 2, 3]
+    assert [event["rank"] for event in shown[:3]] == [0, 1, 2]
+    assert {event["arm"] for event in shown} == {page.evaluate("fetch('v1/collection').then(a => a.json())")["release"]}
     clicked = next(event for event in events if event["event"] == "clicked")
-    assert clicked["rank"] == 4
+    assert clicked["rank"] == 3
+    assert ":" not in clicked["query"]
     assert clicked["query"] == shown[0]["query"]
     assert clicked["session"] == shown[0]["session"]
+    visitor.settle()
+    asked = page.url.split("like=")[1]
+    with page.expect_request("**/v1/feedback") as sent:
+        page.locator(".tile .picture").first.click()
+    sent.value.response()
+    events = [event for body in visitor.asked("/v1/feedback") for event in body["events"]]
+    assert events[-1]["query"].startswith(f"{asked}:")  # so it can be replayed
+
+
+def test_what_was_scrolled_past_is_not_asked_for_again(visitor):
+    page = visitor.open()
+    for step in [700] * 6 + [-700] * 6:
+        page.mouse.wheel(0, step)
+        page.wait_for_timeout(60)
+    visitor.settle()
+    asked = [request.url for request in visitor.requests if "/thumbnail" in request.url]
+    assert len(asked) > 100
+    assert len(asked) == len(set(asked))
+    assert all("&release=" in url for url in asked)
 
 
 def test_why_a_result_is_here(visitor):
