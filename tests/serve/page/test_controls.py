@@ -25,7 +25,7 @@ def test_sliders_say_what_alike_means(visitor):
     visitor.until("location.search.includes('diversity=0.4')")
     visitor.do("#sliders button")
     assert "weights" not in page.url
-    assert visitor.shown() == before
+    assert visitor.shown()[:12] == before[:12]  # what is out of sight comes later
 
 
 def test_facets_narrow_and_count(visitor):
@@ -80,7 +80,7 @@ def test_an_odd_link_shows_something(visitor, search, column):
         assert visitor.asked("/v1/recommend")[-1]["weights"] == ({"colour": 1} if "colour:1" in search else None)
         return
     assert f"no column '{column}'" in page.locator("#problem").inner_text()
-    visitor.do("#problem button:has-text('Clear')")
+    visitor.do("#problem button:has-text('Show all')")
     visitor.until("document.querySelector('#status').innerText === '260 pictures'")
     visitor.do("#facets .chip:has-text('shoes')")
 
