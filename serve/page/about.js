@@ -20,6 +20,13 @@ export class About {
     return this.coming.done;
   }
 
+  /** Takes note of the release of an answer that was asked of none. True: it is another than was known, and asked for anew. */
+  noticed(release) {
+    if (!release || this.known !== null || this.info.release === release) return Promise.resolve(false);
+    this.known = undefined;
+    return this.load(null).catch(() => false); // what is wrong is told when something is asked for
+  }
+
   async ask(release) {
     const [info, { releases }] = await Promise.all([api.collection(release), api.releases()]);
     Object.assign(this, { info, releases, known: release });

@@ -49,8 +49,9 @@ export const map = (query, signal) => ask("v1/map", { query, signal });
 export const item = async (id, release) =>
   (await ask(`v1/items/${encodeURIComponent(id)}`, { query: { release } })).item;
 
-export function thumbnail(id, side) {
-  return `${BASE}v1/items/${encodeURIComponent(id)}/thumbnail?side=${side}`;
+export function thumbnail(id, side, release) {
+  const of = release ? `&release=${encodeURIComponent(release)}` : "";
+  return `${BASE}v1/items/${encodeURIComponent(id)}/thumbnail?side=${side}${of}`;
 }
 
 const seed = ({ id, box }) => (box ? { item_id: id, box } : id);

@@ -14,8 +14,8 @@ export const releaseTitle = ({ id, created, current }) => {
 };
 
 export class Compare {
-  constructor(root, store, { act, href, fail }) {
-    Object.assign(this, { root, store, act, href, fail });
+  constructor(root, store, { act, href, fail, came }) {
+    Object.assign(this, { root, store, act, href, fail, came });
     this.controller = new AbortController();
     root.addEventListener("click", (event) => {
       const part = event.target.closest("[data-act]");
@@ -30,19 +30,19 @@ export class Compare {
     this.controller.abort();
     this.controller = new AbortController();
     const { signal } = this.controller;
-    const left = state.release ?? info.release;
-    const right = state.against ?? releases.find(({ id }) => id !== left)?.id ?? left;
+    const right = state.against ?? releases.find(({ id }) => id !== (state.release ?? info.release))?.id ?? state.release;
     let pages;
     try {
-      pages = await Promise.all([left, right].map((release) => api.results(state, { k: COUNT, release, signal })));
+      pages = await Promise.all([state.release, right].map((release) => api.results(state, { k: COUNT, release, signal })));
     } catch (problem) {
       if (!aborted(problem)) this.fail(problem);
       return;
     }
     const unlike = new Set(state.unlike);
-    const lists = pages.map((page) => page.results.filter((result) => !unlike.has(result.item_id)));
+    const shown = (page) => page.results.map((result, i) => ({ ...result, place: i + 1, arm: null, release: page.release, copyOf: null }));
+    const lists = pages.map((page) => shown(page).filter((result) => !unlike.has(result.item_id)));
     const ids = lists.map((list) => new Set(list.map((item) => item.item_id)));
-    this.items = new Map(lists.flat().map((item, i) => [item.item_id, { ...item, place: (i % COUNT) + 1, arm: null, copyOf: null }]));
+    this.items = new Map(lists.flat().map((item) => [item.item_id, item]));
     const shared = lists[0].filter((item) => ids[1].has(item.item_id)).length;
     const liked = new Set(state.like.map((seed) => seed.id));
     const column = (list, release, other, field) => {
@@ -59,7 +59,8 @@ export class Compare {
     this.root.replaceChildren(
       make("p", { class: "verdict" }, t("compare.shared", { n: shared, all: Math.max(lists[0].length, lists[1].length), part: number((100 * shared) / Math.max(1, lists[0].length)) })),
       asked(state) || state.text ? "" : make("p", { class: "note" }, t("compare.hint")),
-      make("div", { class: "pairs" }, column(lists[0], left, ids[1], "release"), column(lists[1], right, ids[0], "against")),
+      make("div", { class: "pairs" }, column(lists[0], pages[0].release, ids[1], "release"), column(lists[1], pages[1].release, ids[0], "against")),
     );
+    this.came(pages[0].release);
   }
 }

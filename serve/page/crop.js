@@ -19,11 +19,11 @@ export class Crop {
     dialog.addEventListener("close", () => this.back?.focus?.({ preventScroll: true }));
   }
 
-  open(seed) {
+  open(seed, release) {
     this.back = document.activeElement;
     this.seed = seed;
     this.box = seed.box;
-    const url = seed.upload ? held(seed.upload).url : api.thumbnail(seed.id, Math.max(...this.sides()));
+    const url = seed.upload ? held(seed.upload).url : api.thumbnail(seed.id, Math.max(...this.sides()), seed.release ?? release);
     this.image = make("img", { src: url, alt: t("crop.picture"), draggable: false });
     this.stage = make("div", { class: "stage", tabIndex: 0, role: "group", aria: { label: t("crop.stage") } }, this.image);
     this.stage.addEventListener("pointerdown", (event) => this.start(event));

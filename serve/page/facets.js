@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { aborted, make } from "./dom.js";
-import { filterOf } from "./state.js";
+import { filterOf, picked } from "./state.js";
 import { number, t } from "./words.js";
 
 const FEW = 6; // values of a column before it is opened
@@ -78,20 +78,20 @@ export class Facets {
 
   draw(state, facets) {
     const open = document.activeElement?.dataset?.chip;
-    const told = facets.filter(({ name, values }) => values.length || state.picks[name]?.length);
-    this.body.replaceChildren(...told.map((facet) => this.group(facet, state.picks[facet.name] ?? [])));
+    const told = facets.filter(({ name, values }) => values.length || picked(state, name).length);
+    this.body.replaceChildren(...told.map((facet) => this.group(facet, picked(state, facet.name))));
     if (open) [...this.body.querySelectorAll("[data-chip]")].find((chip) => chip.dataset.chip === open)?.focus({ preventScroll: true });
   }
 
-  group({ name, values, more }, picked) {
-    const rest = picked.filter((value) => !values.some((other) => String(other.value) === value));
+  group({ name, values, more }, chosen) {
+    const rest = chosen.filter((value) => !values.some((other) => String(other.value) === value));
     const chips = [...rest.map((value) => ({ value, count: 0 })), ...values].map(({ value, count }) =>
       make(
         "button",
         {
           type: "button",
           class: "chip",
-          aria: { pressed: String(picked.includes(String(value))) },
+          aria: { pressed: String(chosen.includes(String(value))) },
           data: { chip: `${name}:${value}` },
           onclick: () => this.pick(name, String(value)),
         },
@@ -109,8 +109,8 @@ export class Facets {
   }
 
   pick(name, value) {
-    const picked = this.store.state.picks[name] ?? [];
-    const values = picked.includes(value) ? picked.filter((other) => other !== value) : [...picked, value];
+    const before = picked(this.store.state, name);
+    const values = before.includes(value) ? before.filter((other) => other !== value) : [...before, value];
     const picks = { ...this.store.state.picks, [name]: values };
     if (!values.length) delete picks[name];
     this.store.push({ picks });

@@ -27,7 +27,8 @@ export class Feedback {
   }
 
   tell(event, item, question) {
-    this.events.push({ event, item_id: item.item_id, query: question, rank: item.place ?? null, arm: item.arm ?? null, session: this.session });
+    const rank = item.place ? item.place - 1 : null; // from 0
+    this.events.push({ event, item_id: item.item_id, query: question, rank, arm: item.arm ?? null, session: this.session });
     if (this.events.length >= MOST) this.send();
     else this.timer ??= setTimeout(() => this.send(), EVERY);
   }

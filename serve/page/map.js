@@ -11,9 +11,9 @@ const LIMIT = 2500; // points in sight
 const DEEPEST = 120; // screens of map
 
 export class Atlas {
-  /** `open(id)` is told what was chosen. */
-  constructor(root, { open, fail }) {
-    Object.assign(this, { root, open, fail });
+  /** `open(id)` is told what was chosen, `came(release)` what the points are of. */
+  constructor(root, { open, fail, came }) {
+    Object.assign(this, { root, open, fail, came });
     this.canvas = make("canvas", { tabIndex: 0, role: "application" });
     this.count = make("p", { class: "note count", role: "status" });
     this.tools = make("div", { class: "zoom" });
@@ -81,12 +81,15 @@ export class Atlas {
     const box = this.plane.box().map((value) => value.toFixed(5)).join(",");
     try {
       const found = await api.map({ box, limit: LIMIT, where: filterOf(this.state), release: this.state.release }, this.controller.signal);
+      if (this.plane.release !== found.release) this.plane.points.clear();
+      this.plane.release = found.release;
       // Points of before are kept: a picture in sight does not go away as one comes nearer.
       const fresh = new Map(found.points.map((point) => [point[0], point]));
       if (this.plane.points.size < 20000) for (const [id, point] of this.plane.points) if (!fresh.has(id)) fresh.set(id, point);
       this.plane.points = fresh;
       this.count.textContent = t("map.count", { n: Math.min(found.total, found.points.length), total: number(found.total) });
       this.redraw();
+      this.came(found.release);
     } catch (problem) {
       if (!aborted(problem)) this.fail(problem);
     }

@@ -18,6 +18,7 @@ import { Sliders } from "./sliders.js";
 import { Store, asked, filterOf, toSearch } from "./state.js";
 import { timed } from "./timing.js";
 import { hold } from "./upload.js";
+import { drawViews } from "./views.js";
 import { Why } from "./why.js";
 import { fill, number, onLanguage, t } from "./words.js";
 
@@ -31,7 +32,8 @@ export class Page {
     this.turn = 0;
     const act = (name, item, event) => this.act(name, item, event);
     const href = (item) => this.store.href(this.towards(item.item_id));
-    const look = (seed) => this.crop.open(seed);
+    const look = (seed) => this.crop.open(seed, this.of(this.feed));
+    const came = (release) => this.noticed(release);
     const fail = (problem) => this.fail(problem);
     this.feedback = new Feedback();
     this.grid = new Grid(byId("grid"), { act, href, near: () => this.near(), seen: (items) => this.feed && this.feedback.shown(items, this.feed.id) });
@@ -40,8 +42,8 @@ export class Page {
     this.facets = new Facets(byId("facets"), this.store, (total) => ((this.total = total), this.tell()));
     this.crop = new Crop(byId("large"), { sides: () => this.info.thumbnails, search: (seed, box) => this.part(seed, box) });
     this.why = new Why(byId("why"), { act, look, closed: (item, inside) => this.grid.still(() => inside && this.back(item)) });
-    this.compare = new Compare(byId("compare"), this.store, { act, href, fail });
-    this.atlas = new Atlas(byId("map"), { open: (id) => this.follow({ item_id: id }), fail });
+    this.compare = new Compare(byId("compare"), this.store, { act, href, fail, came });
+    this.atlas = new Atlas(byId("map"), { open: (id) => this.follow({ item_id: id }), fail, came });
     this.store.onChange((state, how) => this.refresh(how));
     onLanguage(() => this.info && (this.build(), this.refresh("language")));
     this.store.leave = () => this.keep();
@@ -59,6 +61,21 @@ export class Page {
 
   async load(state) {
     if (await this.about.load(state.release)) this.build();
+  }
+
+  /** The release that the pictures of a feed are of. */
+  of(feed) {
+    return feed?.release ?? this.store.state.release ?? this.info?.release;
+  }
+
+  /** Another release is served than the page was drawn for: the controls change, what was asked stays. */
+  async noticed(release) {
+    if (!(await this.about.noticed(release))) return;
+    const { state } = this.store;
+    this.build();
+    drawViews(this);
+    this.seeds.update(state, this.of(this.feed));
+    if (state.view === "compare") this.compare.show(state, this.info, this.about.releases);
   }
 
   /** Draws what depends on the collection and the language. */
@@ -80,7 +97,7 @@ export class Page {
     const turn = (this.turn += 1);
     const { state, entry } = this.store;
     clearProblem();
-    this.frame(state);
+    drawViews(this);
     let feed = this.feeds.get(entry.key);
     if (feed !== this.feed) this.feed?.stop();
     if (!feed) this.feeds.set(entry.key, (feed = this.begun(state)));
@@ -91,7 +108,7 @@ export class Page {
     waiting(true);
     try {
       const coming = Promise.all([this.load(state), results ? feed.fill(count) : null]);
-      this.seeds.update(state);
+      if (this.info) this.seeds.update(state, this.of(feed));
       this.sliders.update(state);
       if (results && !this.grid.items.length) this.grid.ghosts();
       await coming;
@@ -99,7 +116,8 @@ export class Page {
       if (turn !== this.turn || aborted(problem)) return;
       this.feeds.delete(entry.key);
       await this.load(state).catch(() => {}); // the controls are there to put it right
-      this.frame(state);
+      drawViews(this);
+      this.seeds.update(state, this.of(feed));
       this.grid.show([]);
       byId("end").hidden = true;
       this.fail(problem);
@@ -108,13 +126,15 @@ export class Page {
       if (turn === this.turn) waiting(false);
     }
     if (turn !== this.turn) return;
-    this.frame(state);
+    drawViews(this);
     this.feed = feed;
+    this.seeds.update(state, this.of(feed));
     if (state.view === "grid") this.show(how, entry);
     else if (state.view === "map") this.atlas.show(state, this.info);
     else this.compare.show(state, this.info, this.about.releases);
     this.facets.update(state);
     this.tell();
+    this.noticed(feed.news());
   }
 
   /** The feed of a state: the one that was begun as the button went down, or a new one. */
@@ -124,22 +144,6 @@ export class Page {
     if (ahead && toSearch(ahead.state) === toSearch(state) && !state.upload) return ahead;
     ahead?.stop();
     return new Feed(state);
-  }
-
-  /** Which view is seen, and what leads to the others. */
-  frame(state) {
-    const { info } = this;
-    for (const [id, view] of [["results", "grid"], ["map", "map"], ["compare", "compare"]]) byId(id).hidden = state.view !== view;
-    for (const link of byId("views").children) {
-      const { view } = link.dataset;
-      link.hidden = view === "map" ? !info?.map : view === "compare" && this.about.releases.length < 2;
-      link.href = this.store.href({ view });
-      if (state.view === view) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
-    }
-    byId("views").hidden = [...byId("views").children].filter((link) => !link.hidden).length < 2;
-    document.body.dataset.view = state.view;
-    if (document.activeElement !== byId("text")) byId("text").value = state.text;
   }
 
   show(how, entry) {
@@ -185,6 +189,7 @@ export class Page {
     if (feed !== this.feed) return;
     this.grid.show(feed.items, { more: !feed.done });
     this.ended();
+    this.noticed(feed.news());
   }
 
   follow(item, question = null) {

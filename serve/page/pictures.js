@@ -14,8 +14,8 @@ export class Pictures {
   }
 
   /** The image of an item, or one of another size, or null while there is none; then it is fetched. */
-  get(id, side, others) {
-    const url = api.thumbnail(id, side);
+  get(id, side, others, release) {
+    const url = api.thumbnail(id, side, release);
     const image = this.kept.get(url);
     if (image) {
       this.kept.delete(url);
@@ -25,7 +25,7 @@ export class Pictures {
       this.waiting.push(url);
     }
     for (const other of others) {
-      const rough = this.kept.get(api.thumbnail(id, other));
+      const rough = this.kept.get(api.thumbnail(id, other, release));
       if (rough?.ready) return rough;
     }
     return null;

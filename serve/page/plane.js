@@ -21,6 +21,7 @@ export class Plane {
     this.shown = [];
     this.marked = new Set();
     this.sides = [96];
+    this.release = null; // that the points are of
   }
 
   resize() {
@@ -92,7 +93,7 @@ export class Plane {
 
   picture(id, px, py, size, side, style) {
     const { context } = this;
-    const image = this.pictures.get(id, side, this.sides);
+    const image = this.pictures.get(id, side, this.sides, this.release);
     if (!image) {
       context.fillStyle = style.textDecorationColor;
       context.fillRect(px - size / 2, py - size / 2, size, size);

@@ -15,15 +15,19 @@ export class Seeds {
     this.sides = [96];
   }
 
-  update(state) {
-    const liked = state.like.map((seed, i) => this.thumb(api.thumbnail(seed.id, this.side()), seed.box, t("seeds.picture", { n: i + 1 }), () => this.look(seed), () => this.without("like", i)));
+  /** Draws what a state asks with, by the pictures of a release. */
+  update(state, release) {
+    const key = JSON.stringify([state.like, state.unlike, state.upload, release, this.side(), document.documentElement.lang]);
+    if (this.key === key) return;
+    this.key = key;
+    const liked = state.like.map((seed, i) => this.thumb(api.thumbnail(seed.id, this.side(), release), seed.box, t("seeds.picture", { n: i + 1 }), () => this.look(seed), () => this.without("like", i)));
     const file = state.upload && held(state.upload.key);
     if (file) {
       liked.push(this.thumb(file.url, state.upload.box, t("seeds.upload"), () => this.look({ upload: state.upload.key, box: state.upload.box }), () => this.store.push({ upload: null })));
     }
     const unliked = state.unlike.slice(-MOST).map((id, i, all) => {
       const at = state.unlike.length - all.length + i;
-      return this.thumb(api.thumbnail(id, this.side()), null, t("seeds.picture", { n: at + 1 }), () => this.look({ id, box: null }), () => this.without("unlike", at));
+      return this.thumb(api.thumbnail(id, this.side(), release), null, t("seeds.picture", { n: at + 1 }), () => this.look({ id, box: null }), () => this.without("unlike", at));
     });
     const rest = state.unlike.length - unliked.length;
     this.root.hidden = !liked.length && !unliked.length;

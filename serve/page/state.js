@@ -19,23 +19,49 @@ export const NOTHING = Object.freeze({
   upload: null, // {key, box}: a file in memory, never in the URL
 });
 
+/** What `read` makes of each text; what it cannot read is left out, so that an odd link still shows something. */
+function readable(texts, read) {
+  return texts.flatMap((text) => {
+    try {
+      return [read(text)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** [name, the rest] of `name:rest`. */
+function pair(text) {
+  const at = text.indexOf(":");
+  if (at < 1) throw new SyntaxError("There is no name");
+  return [decodeURIComponent(text.slice(0, at)), text.slice(at + 1)];
+}
+
+function weight(text) {
+  const [name, value] = pair(text);
+  if (!value.trim() || !Number.isFinite(Number(value))) throw new SyntaxError("There is no number");
+  return [name, Number(value)];
+}
+
+function seed(text) {
+  const found = BOX.exec(text);
+  if (!found) return { id: text, box: null };
+  const box = found[2].split(",").map(Number);
+  return { id: found[1], box: box.every(Number.isFinite) ? box : null };
+}
+
+/** The values picked of a column, whatever its name is. */
+export const picked = ({ picks }, column) => (Object.hasOwn(picks, column) ? picks[column] : []);
+
 export function parse(search) {
   const query = new URLSearchParams(search);
   const state = structuredClone(NOTHING);
-  state.like = query.getAll("like").map((text) => {
-    const found = BOX.exec(text);
-    return found ? { id: found[1], box: found[2].split(",").map(Number) } : { id: text, box: null };
-  });
+  state.like = query.getAll("like").map(seed);
   state.unlike = query.getAll("unlike");
-  for (const text of query.getAll("is")) {
-    const at = text.indexOf(":");
-    const column = decodeURIComponent(text.slice(0, at));
-    (state.picks[column] ??= []).push(text.slice(at + 1));
-  }
-  if (query.has("weights")) {
-    const parts = query.get("weights").split(",").map((part) => part.split(":"));
-    state.weights = Object.fromEntries(parts.map(([name, value]) => [decodeURIComponent(name), Number(value)]));
-  }
+  state.picks = Object.create(null); // no column is there but those named, be it called `constructor`
+  for (const [column, value] of readable(query.getAll("is"), pair)) (state.picks[column] ??= []).push(value);
+  const weights = readable((query.get("weights") ?? "").split(","), weight);
+  if (weights.length) state.weights = Object.fromEntries(weights);
   for (const name of ["where", "text", "release", "against", "interleave"]) state[name] = query.get(name) ?? NOTHING[name];
   state.diversity = Math.min(1, Math.max(0, Number(query.get("diversity")) || 0));
   if (["map", "compare"].includes(query.get("view"))) state.view = query.get("view");

@@ -4,7 +4,10 @@ import * as api from "./api.js";
 import { iconButton, make } from "./dom.js";
 import { number, t } from "./words.js";
 
+const MOST = 600; // images kept while they are out of sight
+
 const seen = new Set(); // addresses that came before: they need not fade in
+const images = new Map(); // address -> image; the least recently shown first
 
 /** The smallest of the kept sides that fills `pixels` well; the largest where none does. */
 export function sideFor(pixels, sides) {
@@ -28,6 +31,16 @@ export function picture(url, alt, priority = "auto") {
   return image;
 }
 
+/** The image of an address that is not in the document now, or a new one: what was scrolled past is not asked for again. */
+function kept(url, name) {
+  let image = images.get(url);
+  if (!image || image.isConnected || image.classList.contains("missing")) image = picture(url, name);
+  images.delete(url);
+  images.set(url, image);
+  if (images.size > MOST) images.delete(images.keys().next().value);
+  return image;
+}
+
 export class Tile {
   constructor() {
     this.link = make("a", { class: "picture", data: { act: "open" } });
@@ -42,9 +55,9 @@ export class Tile {
   /** Shows an item. `marks`: href, side, liked, unfolded, differs; what is the same as before stays untouched. */
   show(item, { href, side, liked = false, unfolded = false, differs = false }) {
     const name = nameOf(item);
-    const url = api.thumbnail(item.item_id, side);
-    if (this.url !== url) {
-      this.link.replaceChildren(picture(url, name));
+    const url = api.thumbnail(item.item_id, side, item.release);
+    if (this.url !== url || !this.link.firstChild) {
+      this.link.replaceChildren(kept(url, name));
       this.url = url;
     }
     const before = this.item;

@@ -35,9 +35,9 @@ export class Why {
     like.setAttribute("aria-pressed", String(liked));
     const parts = [
       close,
-      make("div", { class: "portrait" }, picture(api.thumbnail(item.item_id, sideFor(288, sides)), name)),
+      make("div", { class: "portrait" }, picture(api.thumbnail(item.item_id, sideFor(288, sides), item.release), name)),
       heading,
-      make("div", { class: "row wrap" }, button("why.more", "search", () => this.act("open", item), "main"), like, button("why.hide", "hide", () => this.act("hide", item)), button("why.part", "crop", () => this.look({ id: item.item_id, box: null }))),
+      make("div", { class: "row wrap" }, button("why.more", "search", () => this.act("open", item), "main"), like, button("why.hide", "hide", () => this.act("hide", item)), button("why.part", "crop", () => this.look({ id: item.item_id, box: null, release: item.release }))),
       this.likeness(item, weights),
       this.copies(item, sides),
       where ? make("section", {}, make("h3", {}, t("why.where")), make("code", {}, where)) : null,
@@ -71,7 +71,7 @@ export class Why {
 
   copies(item, sides) {
     if (!item.copies?.length) return null;
-    const thumbs = item.copies.slice(0, MOST_COPIES).map((id) => make("li", {}, make("button", { type: "button", class: "look", title: t("why.more"), onclick: () => this.act("open", { item_id: id }) }, picture(api.thumbnail(id, sideFor(56, sides)), id))));
+    const thumbs = item.copies.slice(0, MOST_COPIES).map((id) => make("li", {}, make("button", { type: "button", class: "look", title: t("why.more"), onclick: () => this.act("open", { item_id: id }) }, picture(api.thumbnail(id, sideFor(56, sides), item.release), id))));
     return make("section", {}, make("h3", {}, t("why.copies", { n: item.copies.length })), make("ul", { class: "strip", role: "list" }, thumbs));
   }
 

@@ -53,6 +53,15 @@ def test_the_log_is_replayed(collection):
     assert results(evaluate_feedback(collection, max_queries=0))["replay"] is None
 
 
+def test_a_query_may_be_an_item_and_more(collection, tmp_path):
+    """A page asks with one item many times: what follows the colon tells the questions apart."""
+    log = next(Feedback(collection).folder.iterdir()).read_text().splitlines()
+    file = tmp_path / "unique.jsonl"
+    events = [json.loads(line) for line in log]
+    file.write_text("".join(json.dumps(e | {"query": f"{e['query']}:{i}"}) + "\n" for i, e in enumerate(events)))
+    assert results(evaluate_feedback(collection, file))["replay"] == results(evaluate_feedback(collection))["replay"]
+
+
 def test_from_files(collection, tmp_path):
     folder = Feedback(collection).folder
     by_folder = results(evaluate_feedback(collection, folder))

@@ -34,10 +34,10 @@ def evaluate_feedback(
 ) -> Artifact:
     """Publish what the collection's feedback says, or that in ``path``, a file of JSON lines or a folder of such.
 
-    ``results.json`` has ``nitari.evaluation.interleaving.outcome`` and the ``replay``: where a query is named by an item,
-    how often the current release recommends what was clicked or liked there, of at most ``max_queries`` such items drawn
-    by ``seed``. What was never shown could not be clicked, so it compares releases only roughly. ``queries.parquet`` has a row
-    an interleaved query. Raises ConfigError where there is no feedback.
+    ``results.json`` has ``nitari.evaluation.interleaving.outcome`` and the ``replay``: where a query is named by an item
+    (``ITEM_ID``, or ``ITEM_ID:`` and anything that makes it unique), how often the current release recommends what was
+    clicked or liked there, of at most ``max_queries`` such items drawn by ``seed``. What was never shown could not be
+    clicked, so it compares releases only roughly. ``queries.parquet`` has a row an interleaved query. Raises ConfigError where there is no feedback.
     """
     log = Log(_events(collection, path))
     if not log.events:
@@ -116,15 +116,16 @@ def _replay(
     """``recall_at_10`` by item that was asked with: the share of what was clicked there that is recommended now."""
     wanted: dict[str, set[str]] = {}
     for (query, _), kinds in log.seen.items():
-        clicked = {*kinds.get("clicked", ()), *kinds.get("liked", ())} - {query}
+        item = query.partition(":")[0]
+        clicked = {*kinds.get("clicked", ()), *kinds.get("liked", ())} - {item}
         if clicked:
-            wanted.setdefault(query, set()).update(clicked)
+            wanted.setdefault(item, set()).update(clicked)
     if not collection.current or not wanted:
         return None
     recommender = Recommender.open(collection)
     catalog = recommender.catalog
     there = set(catalog.item_ids[: catalog.n_ready].tolist())
-    asked = sorted(query for query in wanted if query.isascii() and query.encode() in there)
+    asked = sorted(item for item in wanted if item.isascii() and item.encode() in there)
     chosen = np.random.default_rng(seed).choice(len(asked), min(most, len(asked)), replace=False)
     shares = []
     for done, at in enumerate(np.sort(chosen).tolist(), start=1):

@@ -25,7 +25,7 @@ def test_sliders_say_what_alike_means(visitor):
     visitor.until("location.search.includes('diversity=0.4')")
     visitor.do("#sliders button")
     assert "weights" not in page.url
-    assert visitor.shown() == before
+    assert visitor.shown()[:12] == before[:12]  # what is out of sight comes later
 
 
 def test_facets_narrow_and_count(visitor):
@@ -58,6 +58,31 @@ def test_a_written_filter_and_where_it_is_wrong(visitor):
     visitor.do("#problem button")
     visitor.until("document.querySelector('#status').innerText === '260 pictures'")
     assert page.locator("#problem").is_hidden()
+
+
+ODD = [
+    ("is=__proto__:x", "__proto__"),
+    ("is=constructor:x", "constructor"),
+    ("is=100%25:x&is=:&is=none", None),
+    ("weights=abc,colour:,pixels:x,%25:1", None),
+    ("weights=colour:1,pixels:NaN", None),
+    ("diversity=much&view=odd", None),
+]
+
+
+@pytest.mark.parametrize(("search", "column"), ODD)
+def test_an_odd_link_shows_something(visitor, search, column):
+    visitor.forgiven = column is not None
+    page = visitor.open(f"?{search}")
+    if column is None:
+        assert len(visitor.shown()) > 12
+        visitor.do(".tile .picture")
+        assert visitor.asked("/v1/recommend")[-1]["weights"] == ({"colour": 1} if "colour:1" in search else None)
+        return
+    assert f"no column '{column}'" in page.locator("#problem").inner_text()
+    visitor.do("#problem button:has-text('Show all')")
+    visitor.until("document.querySelector('#status').innerText === '260 pictures'")
+    visitor.do("#facets .chip:has-text('shoes')")
 
 
 def test_words_find_by_name(visitor):

@@ -181,11 +181,75 @@ def test_what_was_shown_and_done_is_told(visitor):
     assert sent.value.response().status == 200
     events = [event for body in visitor.asked("/v1/feedback") for event in body["events"]]
     shown = [event for event in events if event["event"] == "shown"]
-    assert [event["rank"] for event in shown[:3]] == [1, 2, 3]
+    assert [event["rank"] for event in shown[:3]] == [0, 1, 2]
+    assert {event["arm"] for event in shown} == {page.evaluate("fetch('v1/collection').then(a => a.json())")["release"]}
     clicked = next(event for event in events if event["event"] == "clicked")
-    assert clicked["rank"] == 4
+    assert clicked["rank"] == 3
+    assert ":" not in clicked["query"]
     assert clicked["query"] == shown[0]["query"]
     assert clicked["session"] == shown[0]["session"]
+    visitor.settle()
+    asked = page.url.split("like=")[1]
+    with page.expect_request("**/v1/feedback") as sent:
+        page.locator(".tile .picture").first.click()
+    sent.value.response()
+    events = [event for body in visitor.asked("/v1/feedback") for event in body["events"]]
+    clicked = [event for event in events if event["event"] == "clicked"][-1]
+    assert clicked["query"].startswith(f"{asked}:")  # so it can be replayed
+
+
+def test_a_new_release_is_noticed(visitor):
+    """The first the page hears of is the older release, as if the newer came right after."""
+    page = visitor.page
+    older = []
+
+    def first(route):
+        older or older.append(page.request.get(f"{visitor.url}v1/releases").json()["releases"][-1]["id"])
+        route.continue_(url=f"{visitor.url}v1/collection?release={older[0]}")
+
+    page.route("**/v1/collection", first, times=1)
+    visitor.open("?is=kind:shoes&diversity=0.3")
+    visitor.until("document.querySelectorAll('.slider label').length === 4")
+    assert older
+    assert page.locator("#diversity").input_value() == "0.3"
+    assert page.locator("#facets .chip[aria-pressed=true]").count() == 1
+    assert sum("/v1/collection" in request.url for request in visitor.requests) == 2
+
+
+def test_a_release_that_is_gone_starts_over(visitor):
+    visitor.forgiven = True
+    gone = []
+
+    def refuse(route):
+        gone.append(route.request.url)
+        route.fulfill(status=404, json={"title": "Not found", "status": 404, "detail": "There is no such release"})
+
+    page = visitor.page
+    page.route(re.compile(r"/v1/items\?.*after="), refuse, times=1)
+    visitor.open()
+    for _ in range(40):
+        page.mouse.wheel(0, 1500)
+        page.wait_for_timeout(30)
+        if page.locator("#end").is_visible():
+            break
+    assert len(gone) == 1
+    assert page.locator("#problem").is_hidden()
+    page.wait_for_selector("#end:visible")
+    page.locator(".tile .picture").first.focus()
+    page.keyboard.press("End")
+    assert page.locator(".tile").last.get_attribute("aria-posinset") == "260"
+
+
+def test_what_was_scrolled_past_is_not_asked_for_again(visitor):
+    page = visitor.open()
+    for step in [700] * 6 + [-700] * 6:
+        page.mouse.wheel(0, step)
+        page.wait_for_timeout(60)
+    visitor.settle()
+    asked = [request.url for request in visitor.requests if "/thumbnail" in request.url]
+    assert len(asked) > 100
+    assert len(asked) == len(set(asked))
+    assert all("&release=" in url for url in asked)
 
 
 def test_why_a_result_is_here(visitor):
