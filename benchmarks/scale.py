@@ -1,0 +1,168 @@
+"""The whole way with N pictures: what each stage takes in time, memory and disk.
+
+    .venv/bin/python -m benchmarks.scale 30000
+    .venv/bin/python -m benchmarks.scale 3000000 index=ivf root=.bench/scale
+    .venv/bin/python -m benchmarks.scale report
+
+Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
+them), extract (the encoder, 128 numbers), build, evaluate (10,000 queries), release verify, show, serve with requests
+unfiltered and filtered, and the append of 10,000 pictures. A stage that is in the results is not run again: killed, the
+same command goes on. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
+files come on top, and go when others need them. Writes benchmarks/results/scale.json and benchmarks/scale.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.pictures import make
+from benchmarks.scale_report import report
+from benchmarks.serve import PORT, fire, items_of, serving
+from nitari.collection import Collection
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
+PAGE = ROOT / "benchmarks" / "scale.md"
+NITARI = str(Path(sys.executable).parent / "nitari")
+DEFAULTS = {"index": "hnsw", "root": str(ROOT / ".bench" / "scale")}
+TRAINED = 30_000  # pictures, about
+APPENDED = 10_000
+FILTERS = {"half": "width<90", "a tenth": "sha256<1a", "a hundredth": "sha256<028", "a thousandth": "sha256<0040"}
+
+
+def main() -> None:
+    given = DEFAULTS | dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
+    if unknown := set(given) - set(DEFAULTS):
+        sys.exit(f"There is no {', '.join(unknown)}. There are: a number of pictures, report, {', '.join(DEFAULTS)}")
+    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for word in sys.argv[1:]:
+        if word.isdigit():
+            run(int(word), given["index"], Path(given["root"]), results)
+    PAGE.write_text(report(results), encoding="utf-8")
+    print(report(results))
+
+
+def run(n: int, index: str, root: Path, results: dict[str, Any]) -> None:
+    """Every stage that ``results`` lacks; they are saved after each."""
+    stages = results.setdefault(f"{n} {index}", {})
+    folder = root / str(n)
+    pictures, more = folder / "pictures", folder / "more"
+    for path in (pictures, more):
+        path.mkdir(parents=True, exist_ok=True)
+    collection = Collection(folder / "collections", "scale")
+    where = [f"root={collection.path.parent}", "collection=scale"]
+    share = f"{round(256 * min(TRAINED / n, 1) * 256):04x}" if n > TRAINED else "g"
+    jobs: dict[str, list[str]] = {
+        "ingest": ["ingest", *where, "source=tar", f"source.path={pictures}"],
+        "fit": ["fit", *where, "trainer.max_steps=400", f"where=sha256<{share}", "encode.reduce.pca=128"],
+        "extract": ["extract", *where],
+        "build": ["build", *where, f"index={index}"],
+        "evaluate": ["evaluate", *where, "spaces=[encoder]", "protocol.max_queries=1000"],
+        "release verify": ["release", "verify", *where],
+        "show": ["show", *where],
+    }
+    steps: dict[str, Callable[[], dict[str, Any]]] = {"make": lambda: {"pictures": n, "seconds": make(n, pictures)}}
+    steps |= {name: (lambda words=words: command(words)) for name, words in jobs.items()}  # type: ignore[misc]
+    steps["serve"] = lambda: served(collection)
+    steps["append"] = lambda: appended(where, more)
+    for name, step in steps.items():
+        if name in stages:
+            continue
+        print(f"== {n:,} {index}: {name}", file=sys.stderr, flush=True)
+        before = _disk(collection.path)
+        stages[name] = step() | {"disk_mb": round((_disk(collection.path) - before) / 1e6, 1)}
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    stages["total"] = {
+        "seconds": sum(stage.get("seconds", 0) for stage in stages.values()),
+        "disk_mb": _disk(folder) / 1e6,
+    }
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def command(words: list[str]) -> dict[str, Any]:
+    """Seconds and peak memory of a command and its children."""
+    start = time.monotonic()
+    process = subprocess.Popen([NITARI, *words], stdout=subprocess.DEVNULL)
+    peak, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.25):
+            peak[0] = max(peak[0], _own(process.pid))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    code = process.wait()
+    stop.set()
+    thread.join()
+    if code:
+        sys.exit(f"nitari {' '.join(words)} ended with {code}")
+    return {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak[0])}
+
+
+def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with serving(collection, 1) as ready:
+        found["ready_seconds"] = round(ready, 1)
+        ids = items_of(collection)[:20_000]
+        random.Random(0).shuffle(ids)
+        pid = int(subprocess.check_output(["pgrep", "-f", f"port={PORT}"]).split()[0])
+        for name, where in {"unfiltered": "", **FILTERS}.items():
+            asked = [
+                f"GET /v1/items/{item}/more-like?k=20{f'&where={where}' if where else ''} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                for item in ids
+            ]
+            fire(asked[::-1], 3, connections=1)
+            one = fire(asked, seconds, connections=1)
+            found[name] = {key: one[key] for key in ("rate", "p50_ms", "p99_ms", "errors")}
+        found["peak_mb"] = round(_own(pid))
+        start = time.monotonic()
+        httpx.get(f"http://127.0.0.1:{PORT}/v1/collection", timeout=120).raise_for_status()
+        found["collection_seconds"] = round(time.monotonic() - start, 2)
+    return found
+
+
+def appended(where: list[str], folder: Path) -> dict[str, Any]:
+    make(APPENDED, folder, seed=1)
+    found = command(["append", *where, f"path={folder}", "source=more"])
+    return found | {"pictures": APPENDED}
+
+
+def _own(pid: int) -> float:
+    """Own memory of a process and all of its children, in MB."""
+    total, left = 0.0, [pid]
+    while left:
+        one = left.pop()
+        try:
+            status = Path(f"/proc/{one}/status").read_text()
+            for task in os.listdir(f"/proc/{one}/task"):
+                left += [int(child) for child in Path(f"/proc/{one}/task/{task}/children").read_text().split()]
+        except (OSError, ValueError):
+            continue
+        if "RssAnon:" in status:
+            total += int(status.split("RssAnon:")[1].split()[0]) / 1024
+    return total
+
+
+def _disk(folder: Path) -> int:
+    if not folder.exists():
+        return 0
+    return int(subprocess.check_output(["du", "-sb", str(folder)]).split()[0])
+
+
+if __name__ == "__main__":
+    if shutil.which("pgrep") is None:
+        sys.exit("This needs pgrep (the package procps)")
+    main()
