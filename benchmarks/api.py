@@ -36,11 +36,9 @@ from schemathesis.checks import FailureGroup
 
 from benchmarks.pictures import make
 from nitari.collection import Collection
-from nitari.extractor import create
 from nitari.serve.api.settings import TOKEN
 from nitari.source.tar import TarSource
 from nitari.steps.build import build
-from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
 
 ROOT = Path(__file__).resolve().parents[1]
