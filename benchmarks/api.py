@@ -160,15 +160,12 @@ def serving(folder: Path, n: int = 2000, port: int = PORT) -> Any:
     make(n, folder / "pictures")
     collection = Collection(folder / "collections", "trial")
     ingest(collection, TarSource(str(folder / "pictures")).listing(), source_name="main", sizes=[96])
-    for kind in ("hog.HogExtractor", "colour.ColourExtractor"):
-        extract(collection, create({"_target_": f"nitari.extractor.{kind}"}))
+    nitari = str(Path(sys.executable).with_name("nitari"))
+    where = ["collection=trial", f"root={collection.path.parent}"]
+    for name in ("hog", "colour"):
+        subprocess.run([nitari, "extract", *where, f"extractor={name}"], check=True)
     build(collection, {"_target_": "nitari.index.hnsw.Hnsw"}, text=["file_name"])
-    words = [
-        str(Path(sys.executable).with_name("nitari")),
-        "serve",
-        "collection=trial",
-        f"root={collection.path.parent}",
-    ]
+    words = [nitari, "serve", *where]
     process = subprocess.Popen(
         [*words, f"port={port}", "log=warning", "upload=60000000"], env={**os.environ, TOKEN: "a-token-of-the-trial"}
     )
