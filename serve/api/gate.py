@@ -83,6 +83,10 @@ class Gate:
         foreign = origin and origin not in self.origins and origin.lower().partition("://")[2] != host
         if foreign and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             raise Problem(403, f"Pages of '{origin[:200]}' may not ask here. Allow them: nitari serve origins=…")
+        named = [part.partition(b"=")[0] for part in scope["query_string"].split(b"&") if part]
+        if len(set(named)) < len(named) and scope["path"].startswith("/v1/"):
+            twice = next(name for name in named if named.count(name) > 1).decode("latin-1")
+            raise Problem(422, f"'{twice[:100]}' is given more than once. Give each parameter once")
         limit = self.upload + MARGIN if scope["path"] in self.uploads else SMALL
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:

@@ -131,6 +131,7 @@ def test_health(client):
         ("/v1/items?after=zzz", 400, "cursor"),
         ("/v1/items?k=0", 422, "k"),
         ("/v1/items?kk=3", 422, "kk"),
+        ("/v1/items?k=3&k=4", 422, "'k' is given more than once"),
         ("/v1/items?release=../../x", 404, "release"),
         ("/v1/items?release=20260101T000000000-abcdef", 404, "release"),
         ("/v1/facets?columns=nothing", 400, "nothing"),
