@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from nitari.artifact import Artifact
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 from nitari.evaluation import report, sheets
 from nitari.evaluation.protocols import Settings, evaluate, results
 from nitari.steps.extract import renew
@@ -85,6 +86,11 @@ def measured(
 
 def renewed(collection: Collection, name: str, cfg: DictConfig, **how: Any) -> Artifact:
     """Up-to-date embeddings of the space ``name``; ``how`` is passed to ``steps.extract``."""
+    if name not in collection.spaces() and name not in choices.known("extractor"):
+        raise ConfigError(
+            f"There is no space '{name}' yet, and no extractor of that name. Choose from: "
+            f"{', '.join(choices.known('extractor'))}"
+        )
     return renew(
         collection,
         name,

@@ -101,7 +101,10 @@ class Visitor:
         """Until the results are there, with their pictures."""
         self.page.wait_for_selector("#main[aria-busy=false]")
         self.page.wait_for_selector(".tile:not(.ghost):visible, #problem:visible, #map:visible")
-        self.page.evaluate("Promise.allSettled([...document.images].map(image => image.decode()))")
+        self.page.evaluate(  # decode() of a picture that is taken away meanwhile may never answer
+            "Promise.race([Promise.allSettled([...document.images].map(image => image.decode())),"
+            " new Promise(done => setTimeout(done, 5000))])"
+        )
 
     def until(self, expression, argument=None):
         """Waits for an expression to be true. The page's policy forbids the evaluation that playwright's own waiting needs."""
@@ -110,6 +113,13 @@ class Visitor:
             assert time.monotonic() < end, f"It did not come true within 15 s: {expression}"
             self.page.wait_for_timeout(20)
         return found
+
+    def wait(self, check):
+        """Until ``check()`` holds here, outside of the page."""
+        end = time.monotonic() + 15
+        while not check():
+            assert time.monotonic() < end, "It did not come true within 15 s"
+            self.page.wait_for_timeout(20)
 
     def do(self, selector, **where):
         """Clicks, and waits for the new address and its results."""

@@ -150,6 +150,7 @@ def test_a_part_of_a_picture(visitor):
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.5, steps=3)
     page.mouse.up()
     visitor.do("#large .main")
+    visitor.wait(lambda: isinstance(visitor.asked("/v1/recommend")[-1]["like"][0], dict))
     left, top, right, bottom = visitor.asked("/v1/recommend")[-1]["like"][0]["box"]
     assert [round(20 * x) for x in (left, top, right, bottom)] == [5, 5, 15, 10]
     assert page.locator(".seed .outline").count() == 1

@@ -85,7 +85,7 @@ def test_keys(visitor):
     assert page.evaluate(alt) == first
     assert page.locator(".tile .picture[tabindex='0']").count() == 1
     page.keyboard.press("i")
-    assert page.locator("#why h2").inner_text() == first.split("/")[1]
+    visitor.until("name => document.querySelector('#why h2').innerText === name", first.split("/")[1])
     page.keyboard.press("Escape")
     assert page.locator("#why").is_hidden()
     assert page.evaluate(alt) == first
@@ -100,7 +100,7 @@ def test_keys(visitor):
     page.keyboard.press("Escape")
     assert page.locator("#help").is_hidden()
     page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "text"
+    visitor.until("document.activeElement.id === 'text'")
 
 
 def test_keys_reach_what_is_far_below(visitor):
