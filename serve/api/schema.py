@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 MOST = 500  # results a page
 _TEXT = 4000  # characters of a filter or of words
@@ -42,6 +42,7 @@ def _boxed(value: tuple[float, float, float, float]) -> tuple[float, float, floa
 
 Corners = Annotated[
     tuple[Fraction, Fraction, Fraction, Fraction],
+    AfterValidator(_boxed),
     Field(description="[left, top, right, bottom] as fractions of the width and height; left < right, top < bottom"),
 ]
 
@@ -51,11 +52,6 @@ class Part(Strict):
 
     item_id: Id
     box: Corners
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Part:
-        _boxed(self.box)
-        return self
 
 
 Entry = Id | Part
@@ -91,12 +87,6 @@ class Uploaded(Recommend):
     """What goes with an uploaded picture, which is liked beside ``like``; ``box`` is the part of it that counts."""
 
     box: Corners | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Uploaded:
-        if self.box is not None:
-            _boxed(self.box)
-        return self
 
 
 class Browse(Strict):

@@ -31,6 +31,12 @@ class Embeddings:
         made = [info["space"], info.get("identity"), info.get("postprocess_digest")]
         return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def made(self) -> dict[str, str | None]:
+        """What an annotation made from these vectors remembers them by."""
+        info = self.artifact.manifest.info
+        return {"space": info.get("identity"), "postprocess": info.get("postprocess_digest")}
+
     @cached_property
     def vectors(self) -> np.ndarray:
         """(n_ready, width), read-only memory map."""

@@ -76,9 +76,7 @@ class ClustersAnnotator:
 
     def survey(self, whole: Whole) -> pa.Table:
         embeddings = whole.embeddings[self.spaces[0]]
-        info = embeddings.artifact.manifest.info
-        made = {"space": info.get("identity"), "postprocess": info.get("postprocess_digest")}
-        settings = {"name": self.spaces[0], "k": self.k, "seed": self.seed, "made": made}
+        settings = {"name": self.spaces[0], "k": self.k, "seed": self.seed, "made": embeddings.made}
         state = _state(whole.before)
         kept = whole.before is not None and state["settings"] == settings
         if kept and whole.before is not None:

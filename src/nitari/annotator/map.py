@@ -62,9 +62,7 @@ class MapAnnotator:
 
     def survey(self, whole: Whole) -> pa.Table:
         embeddings = whole.embeddings[self.spaces[0]]
-        info = embeddings.artifact.manifest.info
-        made = {"space": info.get("identity"), "postprocess": info.get("postprocess_digest")}
-        settings = {"name": self.spaces[0], "sample": self.sample, "seed": self.seed, "made": made}
+        settings = {"name": self.spaces[0], "sample": self.sample, "seed": self.seed, "made": embeddings.made}
         space, vectors = embeddings.space, embeddings.vectors
         n = whole.catalog.n_ready
         ids = whole.catalog.item_ids[:n]

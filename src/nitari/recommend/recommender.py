@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
@@ -97,11 +96,6 @@ class Recommender:
     def hidden(self) -> np.ndarray:
         """(m,) rows of the catalog, ascending, that were removed or have a newer row."""
         return self._live.hidden
-
-    @property
-    def collapse(self) -> dict[str, Any]:
-        """What a near-copy is: within ``distance`` in ``space``."""
-        return dict(self.release.manifest.info["collapse"])
 
     @property
     def plans(self) -> dict[str, Counter[str]]:
