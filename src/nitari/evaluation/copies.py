@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +22,7 @@ from nitari.evaluation.subject import Subject
 from nitari.images.distortions import DISTORTIONS, distort
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
+from nitari.threads import pool
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +71,8 @@ def make_copies(
 
     found: list[dict[str, np.ndarray]] = []
     kept: list[int] = []
-    with ThreadPoolExecutor(threads, thread_name_prefix="copies") as pool:
-        for at, vectors in enumerate(pool.map(one, range(len(rows)))):
+    with pool(threads, "copies") as workers:
+        for at, vectors in enumerate(workers.map(one, range(len(rows)))):
             if vectors is not None:
                 found.append(vectors)
                 kept.append(int(rows[at]))

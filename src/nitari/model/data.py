@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from nitari.artifact import sync, write_atomic
 from nitari.errors import ConfigError
 from nitari.model.canvas import canvas
 from nitari.model.module import Pictures, Training
+from nitari.threads import pool
 
 Read = Callable[[Sequence[int]], list[np.ndarray]]
 CHUNK = 512  # pictures between two notes of how far packing has come
@@ -78,9 +78,9 @@ def pack(
         part = slice(start, min(start + CHUNK, len(rows)))
         packed[part] = canvas(read(rows[part].tolist()), side, fit)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with pool(threads) as workers:
         for first in range(done, len(rows), CHUNK * threads):
-            list(pool.map(write, range(first, min(first + CHUNK * threads, len(rows)), CHUNK)))
+            list(workers.map(write, range(first, min(first + CHUNK * threads, len(rows)), CHUNK)))
             packed.flush()
             done = min(first + CHUNK * threads, len(rows))
             write_atomic(note, json.dumps({"done": done}))

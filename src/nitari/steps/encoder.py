@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from nitari.model.module import scaled
 from nitari.model.quantise import CALIBRATION, quantise
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
+from nitari.threads import pool
 
 RECONSTRUCTIONS = "reconstructions.png"
 CHUNK = 256
@@ -134,8 +134,8 @@ def companions(
             part = slice(start, start + CHUNK)
             raw[part] = extractor.extract(pictures.read(rows[part], extractor.side))
 
-        with ThreadPoolExecutor(threads) as pool:
-            for number, _ in enumerate(pool.map(fill, range(0, len(rows), CHUNK)), start=1):
+        with pool(threads) as workers:
+            for number, _ in enumerate(workers.map(fill, range(0, len(rows), CHUNK)), start=1):
                 progress(min(number * CHUNK, len(rows)), len(rows))
         found.append(companion.fitted(name, extractor, weight, raw))
         vectors.append(found[-1].finish(raw))

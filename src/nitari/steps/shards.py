@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from nitari.executor import Executor, Shard
 from nitari.steps import Progress
+from nitari.threads import pool
 
 log = logging.getLogger(__name__)
 
@@ -91,14 +92,14 @@ def fill(
     if not n:
         return
     noted = _Marks(marks, n, size, flush, report)
-    with ThreadPoolExecutor(threads, thread_name_prefix=marks.stem) as pool:
+    with pool(threads, marks.stem) as workers:
         try:
-            waiting = {pool.submit(store, noted.slices[i]): i for i in noted.waiting}
+            waiting = {workers.submit(store, noted.slices[i]): i for i in noted.waiting}
             for future in as_completed(waiting):
                 future.result()
                 noted.add(waiting[future])
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            workers.shutdown(wait=False, cancel_futures=True)
             raise
         finally:
             noted.settle()
