@@ -1,14 +1,15 @@
 """The whole way with N pictures: what each stage takes in time, memory and disk.
 
     .venv/bin/python -m benchmarks.scale 30000
-    .venv/bin/python -m benchmarks.scale 3000000 index=ivf root=.bench/scale
+    .venv/bin/python -m benchmarks.scale 3000000 index=hnsw,ivf root=.bench/scale
     .venv/bin/python -m benchmarks.scale report
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
-them), extract (the encoder, 128 numbers), build, evaluate (10,000 queries), release verify, show, serve with requests
-unfiltered and filtered, and the append of 10,000 pictures. A stage that is in the results is not run again: killed, the
-same command goes on. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
-files come on top, and go when others need them. Writes benchmarks/results/scale.json and benchmarks/scale.md.
+them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each) and serve with requests
+unfiltered and filtered, for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
+pictures. A stage that is in the results is not run again: killed, the same command goes on. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
+files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
+benchmarks/scale.md.
 """
 
 from __future__ import annotations
@@ -21,22 +22,25 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks import storage
 from benchmarks.pictures import make
-from benchmarks.scale_report import report
+from benchmarks.scale_report import plot, report
 from benchmarks.serve import PORT, fire, items_of, serving
 from nitari.collection import Collection
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
 PAGE = ROOT / "benchmarks" / "scale.md"
+PLOT = ROOT / "benchmarks" / "results" / "scale.png"
 NITARI = str(Path(sys.executable).parent / "nitari")
-DEFAULTS = {"index": "hnsw", "root": str(ROOT / ".bench" / "scale")}
+DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale")}
+SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
 FILTERS = {"half": "width<90", "a tenth": "sha256<1a", "a hundredth": "sha256<028", "a thousandth": "sha256<0040"}
@@ -47,16 +51,19 @@ def main() -> None:
     if unknown := set(given) - set(DEFAULTS):
         sys.exit(f"There is no {', '.join(unknown)}. There are: a number of pictures, report, {', '.join(DEFAULTS)}")
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for word in sys.argv[1:]:
-        if word.isdigit():
-            run(int(word), given["index"], Path(given["root"]), results)
-    PAGE.write_text(report(results), encoding="utf-8")
+    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    for n in sizes or ([] if "report" in sys.argv[1:] else SIZES):
+        run(n, given["index"].split(","), Path(given["root"]), results)
+    PAGE.write_text(
+        report(results) + f"![Time and memory of each stage]({PLOT.relative_to(PAGE.parent)})\n", encoding="utf-8"
+    )
+    plot(results, PLOT)
     print(report(results))
 
 
-def run(n: int, index: str, root: Path, results: dict[str, Any]) -> None:
-    """Every stage that ``results`` lacks; they are saved after each."""
-    stages = results.setdefault(f"{n} {index}", {})
+def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> None:
+    """Every stage that ``results`` lacks; they are saved after each. Stages of an index are named ``index stage``."""
+    stages = results.setdefault(str(n), {})
     folder = root / str(n)
     pictures, more = folder / "pictures", folder / "more"
     for path in (pictures, more):
@@ -64,31 +71,44 @@ def run(n: int, index: str, root: Path, results: dict[str, Any]) -> None:
     collection = Collection(folder / "collections", "scale")
     where = [f"root={collection.path.parent}", "collection=scale"]
     share = f"{round(256 * min(TRAINED / n, 1) * 256):04x}" if n > TRAINED else "g"
-    jobs: dict[str, list[str]] = {
-        "ingest": ["ingest", *where, "source=tar", f"source.path={pictures}"],
-        "fit": ["fit", *where, "trainer.max_steps=400", f"where=sha256<{share}", "encode.reduce.pca=128"],
-        "extract": ["extract", *where],
-        "build": ["build", *where, f"index={index}"],
-        "evaluate": ["evaluate", *where, "spaces=[encoder]", "protocol.max_queries=1000"],
-        "release verify": ["release", "verify", *where],
-        "show": ["show", *where],
+
+    def job(name: str, *words: str) -> Callable[[], dict[str, Any]]:
+        return lambda: command([*name.split(), *where, *words])
+
+    steps: dict[str, Callable[[], dict[str, Any]]] = {
+        "make": lambda: {"pictures": n, "seconds": make(n, pictures)},
+        "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
+        "fit": job("fit", "trainer.max_steps=400", f"where=sha256<{share}", "encode.reduce.pca=128"),
+        "extract": job("extract"),
     }
-    steps: dict[str, Callable[[], dict[str, Any]]] = {"make": lambda: {"pictures": n, "seconds": make(n, pictures)}}
-    steps |= {name: (lambda words=words: command(words)) for name, words in jobs.items()}  # type: ignore[misc]
-    steps["serve"] = lambda: served(collection)
-    steps["append"] = lambda: appended(where, more)
+    for index in indexes:
+        steps |= {
+            f"{index} build": job("build", f"index={index}"),
+            f"{index} evaluate": job("evaluate", "spaces=[encoder]", "protocol.max_queries=1000"),
+            f"{index} serve": lambda: served(collection),
+        }
+    steps |= {
+        "release verify": job("release verify"),
+        "show": job("show"),
+        "storage": lambda: storage.measure(collection),
+        "append": lambda: appended(where, more),
+    }
     for name, step in steps.items():
         if name in stages:
             continue
-        print(f"== {n:,} {index}: {name}", file=sys.stderr, flush=True)
+        print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
         before = _disk(collection.path)
         stages[name] = step() | {"disk_mb": round((_disk(collection.path) - before) / 1e6, 1)}
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        _save(results)
     stages["total"] = {
-        "seconds": sum(stage.get("seconds", 0) for stage in stages.values()),
+        "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),
         "disk_mb": _disk(folder) / 1e6,
     }
+    _save(results)
+
+
+def _save(results: dict[str, Any]) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

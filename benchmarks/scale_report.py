@@ -1,72 +1,115 @@
-"""The page that benchmarks/scale.py writes: a table a size, and how each stage grows."""
+"""The page that benchmarks/scale.py writes: a table a size, and the capacity model beside the largest run."""
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
 from typing import Any
 
-STAGES = ("make", "ingest", "fit", "extract", "build", "evaluate", "release verify", "show", "append")
+from benchmarks.capacity import QUANTITIES, model
+
+ONCE = ("fit", "evaluate", "release verify", "show")  # their time hardly depends on the number of pictures
 
 
 def report(results: dict[str, Any]) -> str:
     lines = [
         "# At scale",
         "",
-        "`.venv/bin/python -m benchmarks.scale N index=hnsw|ivf` makes N pictures and goes the whole way; two cores. Memory is the "
-        "processes' own, at its peak; mapped files come on top, and go when others need the memory.",
+        "`.venv/bin/python -m benchmarks.scale N` makes N pictures and goes the whole way; two cores. Memory is the processes' own, "
+        "at its peak; mapped files come on top, and go when others need the memory.",
         "",
     ]
-    for name, stages in results.items():
-        n, index = name.split()
-        lines += [
-            f"## {int(n):,} pictures, {index}",
-            "",
-            "| stage | time | pictures/s | own memory | disk |",
-            "|---|---|---|---|---|",
-        ]
-        for stage in STAGES:
-            if found := stages.get(stage):
-                count = found.get("pictures", int(n))
-                rate = (
-                    f"{count / found['seconds']:,.0f}"
-                    if stage not in ("fit", "evaluate", "release verify", "show")
-                    else ""
-                )
-                peak = f"{found['peak_mb']:,} MB" if "peak_mb" in found else ""
-                lines.append(f"| {stage} | {_clock(found['seconds'])} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |")
-        if total := stages.get("total"):
-            lines.append(f"| all | {_clock(total['seconds'])} | | | {total['disk_mb']:,.0f} MB |")
-        if served := stages.get("serve"):
-            lines += ["", f"Served: ready after {served['ready_seconds']} s, {served['peak_mb']:,} MB of its own.", ""]
-            lines += ["| more-like, one space, k = 20 | requests/s | p50 ms | p99 ms |", "|---|---|---|---|"]
-            for kind, row in served.items():
-                if isinstance(row, dict):
-                    lines.append(f"| {kind} | {row['rate']:,.0f} | {row['p50_ms']} | {row['p99_ms']} |")
-        lines.append("")
-    if growth := _growth(results):
-        lines += [
-            "## How it grows",
-            "",
-            "Exponent of n between the smallest and the largest run: 1 is linear.",
-            "",
-            *growth,
-            "",
-        ]
-    return "\n".join(lines)
+    for name, stages in sorted(results.items(), key=lambda item: int(item[0])):
+        lines += [f"## {int(name):,} pictures", "", f"`.venv/bin/python -m benchmarks.scale {name}`", ""]
+        lines += [*_stages(int(name), stages), "", *_served(stages), *_storage(stages)]
+    return "\n".join([*lines, *_model(results)])
 
 
-def _growth(results: dict[str, Any]) -> list[str]:
-    found = []
-    for index in sorted({name.split()[1] for name in results}):
-        sizes = sorted(int(name.split()[0]) for name in results if name.split()[1] == index)
-        if len(sizes) < 2:
+def _stages(n: int, stages: dict[str, Any]) -> list[str]:
+    lines = ["| stage | time | pictures/s | own memory | disk |", "|---|---|---|---|---|"]
+    for stage, found in stages.items():
+        if "seconds" not in found or stage == "total":
             continue
-        small, large = (results[f"{n} {index}"] for n in (sizes[0], sizes[-1]))
-        for stage in ("ingest", "extract", "build"):
-            if stage in small and stage in large:
-                power = math.log(large[stage]["seconds"] / small[stage]["seconds"]) / math.log(sizes[-1] / sizes[0])
-                found.append(f"- {index}, {stage}: {power:.2f} ({sizes[0]:,} to {sizes[-1]:,})")
-    return found
+        rate = "" if stage.endswith(ONCE) else f"{found.get('pictures', n) / max(found['seconds'], 0.1):,.0f}"
+        peak = f"{found['peak_mb']:,} MB" if "peak_mb" in found else ""
+        lines.append(f"| {stage} | {_clock(found['seconds'])} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |")
+    if total := stages.get("total"):
+        lines.append(f"| all | {_clock(total['seconds'])} | | | {total['disk_mb']:,.0f} MB |")
+    return lines
+
+
+def _served(stages: dict[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for stage, served in stages.items():
+        if not stage.endswith("serve"):
+            continue
+        index = stage.split()[0]
+        lines += [
+            f"Served with `{index}`: ready after {served['ready_seconds']} s, {served['peak_mb']:,} MB of its own.",
+            "",
+        ]
+        lines += ["| more-like, one space, k = 20 | requests/s | p50 ms | p99 ms |", "|---|---|---|---|"]
+        for kind, row in served.items():
+            if isinstance(row, dict):
+                lines.append(f"| {kind} | {row['rate']:,.0f} | {row['p50_ms']} | {row['p99_ms']} |")
+        lines.append("")
+    return lines
+
+
+def _storage(stages: dict[str, Any]) -> list[str]:
+    if "storage" not in stages:
+        return []
+    lines = ["| stored as | bytes a vector | exact scan, ms | recall@10 |", "|---|---|---|---|"]
+    for way, row in stages["storage"]["ways"].items():
+        lines.append(f"| {way} | {row['bytes']:,} | {row['scan_ms']} | {row['recall_at_10']} |")
+    return [*lines, ""]
+
+
+def _model(results: dict[str, Any]) -> list[str]:
+    """What the smaller runs say of the largest one, beside what it took."""
+    largest = max((int(name) for name in results), default=0)
+    lines = [
+        "## The model",
+        "",
+        f"`fixed + slope * n`, n log n for the building of a graph, fitted to the smaller runs; beside the run of {largest:,}.",
+        "",
+        "| stage | quantity | fixed | a million more | predicted | measured | ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for stage, quantities in model(results, largest).items():
+        for quantity, line in quantities.items():
+            measured = results[str(largest)].get(stage, {}).get(quantity)
+            if measured is None:
+                continue
+            unit, predicted = QUANTITIES[quantity], line.at(largest)
+            kind = {"seconds": "time", "peak_mb": "memory", "disk_mb": "disk"}[quantity]
+            ratio = f"{measured / predicted:.2f}" if predicted > 0 else ""
+            lines.append(
+                f"| {stage} | {kind} | {line.fixed:,.1f} {unit} | {line.per_million:,.1f} {unit} | {predicted:,.1f} {unit} "
+                f"| {measured:,.1f} {unit} | {ratio} |"
+            )
+    return [*lines, ""] if len(lines) > 6 else []
+
+
+def plot(results: dict[str, Any], file: Path) -> None:
+    """Seconds and peak memory of each stage by the number of pictures, on logarithmic axes."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    sizes = sorted(int(name) for name in results)
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    for axis, quantity, label in zip(axes, ("seconds", "peak_mb"), ("seconds", "own memory, MB"), strict=True):
+        for stage in dict.fromkeys(stage for stages in results.values() for stage in stages if stage != "total"):
+            points = [(n, results[str(n)].get(stage, {}).get(quantity)) for n in sizes]
+            points = [(n, value) for n, value in points if value]
+            if len(points) > 1:
+                axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=stage)
+        axis.set(xscale="log", yscale="log", xlabel="pictures", ylabel=label)
+        axis.grid(alpha=0.3)
+    axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    figure.savefig(file, dpi=110)
+    plt.close(figure)
 
 
 def _clock(seconds: float) -> str:
