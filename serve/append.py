@@ -26,10 +26,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.collection import Collection
 from nitari.startup import without_pandas
-
-from .arguments import choose, parse
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

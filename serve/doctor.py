@@ -22,7 +22,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .arguments import choose, parse
+from nitari.arguments import choose, parse
+
 from .show import size
 
 # Extra -> distributions and the modules they bring. The first two are native code: they are really imported.

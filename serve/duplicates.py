@@ -27,12 +27,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.startup import without_pandas
 
-from .arguments import choose, parse
 from .show import size
 
 SETTINGS: dict[str, Any] = {

@@ -23,9 +23,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.collection import Collection
 
-from .arguments import choose, parse
 from .show import size
 
 SETTINGS: dict[str, Any] = {

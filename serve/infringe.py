@@ -39,12 +39,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.startup import without_pandas
-
-from .arguments import choose, parse
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

@@ -24,9 +24,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from nitari.arguments import parse
 from nitari.collection import Collection
 
-from .arguments import parse
 from .push import report
 
 SETTINGS: dict[str, Any] = {

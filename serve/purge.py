@@ -20,11 +20,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.changes import Changes
 from nitari.collection import Collection
 
 from .api.uploads import Uploads
-from .arguments import choose, parse
 
 SETTINGS: dict[str, Any] = {"collection": str, "threads": 0, "format": "table", "root": "collections"}
 

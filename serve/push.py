@@ -26,9 +26,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.collection import Collection
 
-from .arguments import choose, parse
 from .show import size
 
 SETTINGS: dict[str, Any] = {

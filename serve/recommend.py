@@ -44,14 +44,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nitari.arguments import choose, items, parse, unquote
 from nitari.collection import Collection
 from nitari.errors import ConfigError, QueryError
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
 from nitari.startup import without_pandas
-
-from .arguments import choose, items, parse, unquote
 
 if TYPE_CHECKING:
     import numpy as np

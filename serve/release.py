@@ -40,11 +40,11 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.collection import Collection
 from nitari.errors import ConfigError
 from nitari.startup import without_pandas
 
-from .arguments import choose, parse
 from .show import size
 
 SETTINGS: dict[str, Any] = {

@@ -22,12 +22,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from nitari.arguments import choose, items, parse, unquote
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ConfigError, QueryError
 from nitari.startup import without_pandas
-
-from .arguments import choose, items, parse, unquote
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

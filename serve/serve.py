@@ -36,10 +36,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.startup import without_pandas
-
-from .arguments import choose, parse
 
 SETTINGS: dict[str, Any] = {
     "collection": str,

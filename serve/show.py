@@ -17,10 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nitari.arguments import choose, parse
 from nitari.collection import Collection
 from nitari.steps.status import status
-
-from .arguments import choose, parse
 
 
 def main(words: Sequence[str]) -> int:

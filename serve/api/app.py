@@ -121,6 +121,7 @@ def create(settings: Settings) -> FastAPI:
         upload=settings.upload,
         uploads=(recommend.UPLOAD, items.ITEMS),
         patience=settings.patience,
+        guard=items.Guard(settings.token),
     )
     app.add_middleware(_Measured, metrics=metrics)
     return app

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Depends, Request, Response
 
 from nitari.collection import Collection
-from nitari.errors import ConfigError, QueryError
+from nitari.errors import QueryError
 from nitari.feedback import Feedback
+from nitari.recommend import cursor
 from nitari.recommend.recommender import Recommender
 
 from .metrics import Metrics
@@ -39,8 +41,14 @@ class Context:
     _waiting: int = 0
     _opening: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "opening"))
 
-    async def recommender(self, release: str | None) -> Recommender:
-        """The current one at once, another release's when it is open. 503 where too many wait for others."""
+    async def recommender(self, release: str | None, after: str | None = None) -> Recommender:
+        """The current one at once, another release's when it is open. 503 where too many wait for others.
+
+        Where no release is named, that of the cursor ``after`` is taken if it is still there: pages go on after a swap.
+        """
+        if release is None and after is not None:
+            before = cursor.release_of(after)
+            release = before if before in self.collection.ids("release") else None
         found = self.shelf.find(release)
         if found is not None or release is None:
             return found or self.shelf.current
@@ -51,6 +59,13 @@ class Context:
             return await asyncio.get_running_loop().run_in_executor(self._opening, self.shelf.get, release)
         finally:
             self._waiting -= 1
+
+    def told(self, text: str) -> str:
+        """``text`` as clients may read it: where the collection lies is not for them."""
+        root = Path(self.settings.root)
+        for folder in (root.absolute(), root):
+            text = text.replace(f"{folder}/", "")
+        return text
 
     async def refresh(self) -> None:
         """Take in what changed, before the next answer."""
@@ -85,19 +100,3 @@ def row_of(recommender: Recommender, item: str) -> int:
         return recommender.catalog.row(item)
     except QueryError as error:
         raise Problem(404, str(error)) from None
-
-
-def weights(text: str | None) -> dict[str, float] | None:
-    """``encoder:1,colour:.3`` -> numbers by name; ConfigError."""
-    if not text:
-        return None
-    found = {}
-    for part in text.split(","):
-        name, mark, number = part.partition(":")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            mark = ""
-        if not mark:
-            raise ConfigError(f"weights has '{part}'. Write it as name:number,name:number")
-    return found

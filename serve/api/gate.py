@@ -29,7 +29,9 @@ _HEADERS = [
 
 
 class Gate:
-    """``uploads`` are the paths that take pictures, and ``upload`` their bytes at most; ``patience`` is in seconds."""
+    """``uploads`` are the paths that take pictures, and ``upload`` their bytes at most; ``patience`` is in seconds.
+    ``guard`` raises Problem where a method and path want a token, and the Authorization header has another.
+    """
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Gate:
         upload: int,
         uploads: Sequence[str],
         patience: float,
+        guard: Callable[[str, str, str], None],
     ) -> None:
         self.app = app
         self.hosts = {host.lower().strip("[]") for host in hosts}
@@ -46,6 +49,7 @@ class Gate:
         self.upload = upload
         self.uploads = set(uploads)
         self.patience = patience
+        self.guard = guard
         policy = b"cross-origin" if origins else b"same-origin"
         self.headers = [*_HEADERS, (b"cross-origin-resource-policy", policy)]
 
@@ -54,23 +58,32 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        started = False
+        started = refusing = False
+        headless = scope["method"] == "HEAD"
+        asked = {**scope, "method": "GET"} if headless else scope
 
         async def answer(message: MutableMapping[str, Any]) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", ()), *self.headers]
-                if message["status"] in (408, 413):  # what is still to come is not read
+                if refusing or message["status"] in (408, 413):  # what is still to come is not read
                     message["headers"].append((b"connection", b"close"))
+            elif headless and message["type"] == "http.response.body":
+                message["body"] = b""
             await send(message)
 
         try:
             limit = self._checked(scope)
-            await self.app(scope, self._limited(receive, limit), answer)
+            try:
+                await self.app(asked, self._limited(receive, limit), answer)
+            finally:
+                if "route" in asked:
+                    scope["route"] = asked["route"]
         except Problem as refused:
             if started:
                 raise
+            refusing = scope["method"] not in _BARE
             await _refuse(answer, refused, scope["path"])
 
     def _checked(self, scope: Scope) -> int:
@@ -81,12 +94,13 @@ class Gate:
             raise Problem(421, f"This server is not '{host[:200]}'. Start it with that name: nitari serve hosts=…")
         origin = headers.get(b"origin", b"").decode("latin-1")
         foreign = origin and origin not in self.origins and origin.lower().partition("://")[2] != host
-        if foreign and scope["method"] not in ("GET", "HEAD", "OPTIONS"):
+        if foreign and scope["method"] not in _BARE:
             raise Problem(403, f"Pages of '{origin[:200]}' may not ask here. Allow them: nitari serve origins=…")
         named = [part.partition(b"=")[0] for part in scope["query_string"].split(b"&") if part]
         if len(set(named)) < len(named) and scope["path"].startswith("/v1/"):
             twice = next(name for name in named if named.count(name) > 1).decode("latin-1")
             raise Problem(422, f"'{twice[:100]}' is given more than once. Give each parameter once")
+        self.guard(scope["method"], scope["path"], headers.get(b"authorization", b"").decode("latin-1"))
         limit = self.upload + MARGIN if scope["path"] in self.uploads else SMALL
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
@@ -120,7 +134,8 @@ class Gate:
         return limited
 
 
-_ASKED = {b"host", b"origin", b"content-length"}
+_ASKED = {b"host", b"origin", b"content-length", b"authorization"}
+_BARE = ("GET", "HEAD", "OPTIONS")  # methods that change nothing, and have no body
 
 
 def _name(host: str) -> str:
@@ -133,5 +148,6 @@ async def _refuse(send: Send, refused: Problem, path: str) -> None:
         (b"content-type", problem.MEDIA_TYPE.encode()),
         (b"content-length", str(len(content)).encode()),
     ]
+    headers += [(k.encode(), v.encode()) for k, v in problem.HEADERS.get(refused.status_code, {}).items()]
     await send({"type": "http.response.start", "status": refused.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": content})

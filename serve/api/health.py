@@ -28,7 +28,8 @@ async def healthz() -> Response:
 @router.get("/readyz", response_model=Ready)
 async def readyz(here: Here) -> Response:
     """``trouble`` says why the collection's current release, or a change, was refused; the one before answers meanwhile."""
-    return answer({"status": "ready", "release": here.shelf.current.release.id, "trouble": here.shelf.trouble})
+    trouble = here.shelf.trouble and here.told(here.shelf.trouble)
+    return answer({"status": "ready", "release": here.shelf.current.release.id, "trouble": trouble})
 
 
 @router.get(

@@ -38,6 +38,7 @@ TITLES = {
     500: "Damaged or broken",
     503: "Not now",
 }
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 class Problem(HTTPException):
@@ -59,9 +60,8 @@ def body(status: int, detail: str, path: str, **more: Any) -> bytes:
 
 
 def respond(request: Request, status: int, detail: str, **more: Any) -> Response:
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    content = body(status, detail, request.url.path, **more)
-    return Response(content, status, headers, MEDIA_TYPE)
+    content = body(status, request.app.state.context.told(detail), request.url.path, **more)
+    return Response(content, status, HEADERS.get(status), MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import ValidationError
 
+from nitari.arguments import numbers
 from nitari.errors import QueryError
 from nitari.recommend.interleaving import team_draft
 from nitari.recommend.page import Page
@@ -17,7 +18,7 @@ from nitari.recommend.recommender import Recommender
 from nitari.recommend.source import Encoded
 
 from . import schema
-from .context import Context, Here, answer, aside, row_of, weights
+from .context import Context, Here, answer, aside, row_of
 from .problem import Problem
 from .schema import Liking, Part, Recommend, Uploaded, problems
 
@@ -33,17 +34,17 @@ _FEW = 4  # items that are asked with, at most, for an answer that nobody has to
 @router.get("/items/{item_id}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
 async def more_like(here: Here, item_id: str, asked: Liking) -> Response:
     """Items like this one, best first, and why each is among them."""
-    recommender = await here.recommender(asked.release)
+    recommender = await here.recommender(asked.release, asked.after)
     row_of(recommender, item_id)
     settings = {name: getattr(asked, name) for name in ("k", "where", "fuse", "diversity", "collapse", "after")}
-    settings["weights"] = weights(asked.weights)
+    settings["weights"] = numbers("weights", asked.weights) if asked.weights else None
     return await _answer(here, recommender, asked.interleave, [item_id], [], settings)
 
 
 @router.post("/recommend", response_model=schema.Page, responses=problems(400, 404, 408, 415, 422))
 async def recommend(here: Here, asked: Recommend) -> Response:
     """Items like some and unlike others."""
-    recommender = await here.recommender(asked.release)
+    recommender = await here.recommender(asked.release, asked.after)
     return await _recommend(here, recommender, asked, [])
 
 
@@ -64,7 +65,7 @@ async def upload(
         raise Problem(415, "picture has no bytes. Send a picture file", reason="empty")
     if len(data) > here.settings.upload:
         raise Problem(413, f"picture has {len(data):,} bytes. At most {here.settings.upload:,} are taken")
-    recommender = await here.recommender(asked.release)
+    recommender = await here.recommender(asked.release, asked.after)
     spaces = _spaces(recommender, asked.weights)
     with here.metrics.stage("encode"):
         encoded = await here.reading.encode(recommender.release.id, spaces, data, asked.box)

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from nitari.feedback import DEEPEST, TEXTS
+from nitari.feedback import MOST as MOST_EVENTS
+
 MOST = 500  # results a page
 _TEXT = 4000  # characters of a filter or of words
 
@@ -128,15 +131,15 @@ class MapBox(Strict):
 
 class Event(Strict):
     event: Literal["shown", "clicked", "liked", "hidden"]
-    item_id: Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[!-~]+$")]
-    query: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
-    rank: int | None = Field(None, ge=0, le=1_000_000)
-    arm: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
-    session: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    item_id: Annotated[str, StringConstraints(min_length=1, max_length=TEXTS["item_id"], pattern=r"^[!-~]+$")]
+    query: Annotated[str, StringConstraints(min_length=1, max_length=TEXTS["query"])] | None = None
+    rank: int | None = Field(None, ge=0, le=DEEPEST)
+    arm: Annotated[str, StringConstraints(min_length=1, max_length=TEXTS["arm"])] | None = None
+    session: Annotated[str, StringConstraints(min_length=1, max_length=TEXTS["session"])] | None = None
 
 
 class Events(Strict):
-    events: list[Event] = Field(min_length=1, max_length=1000)
+    events: list[Event] = Field(min_length=1, max_length=MOST_EVENTS)
 
 
 class Result(BaseModel):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import os
 import struct
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 FRAME = struct.Struct(">II")
 _START = 60.0  # seconds for its imports
 _QUEUE = 16  # requests that wait; others are told to come again
+_ENCODED = 64  # pictures whose vectors are kept: one that is searched with is asked with again, page by page and setting by setting
 
 
 class Workshop:
@@ -42,6 +44,7 @@ class Workshop:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._encoded: dict[tuple[Any, ...], Encoded] = {}  # the last ones asked for, the newest at the end
 
     async def start(self) -> None:
         async with self._turn:
@@ -61,6 +64,18 @@ class Workshop:
 
         ``known`` pictures passed their limits before. PictureError where it cannot be read.
         """
+        key = (release, tuple(spaces), hashlib.sha256(picture).digest(), box and tuple(box), known)
+        found = self._encoded.pop(key, None)
+        if found is None:
+            found = await self._encode(release, spaces, picture, box, known)
+        self._encoded[key] = found
+        while len(self._encoded) > _ENCODED:
+            del self._encoded[next(iter(self._encoded))]
+        return found
+
+    async def _encode(
+        self, release: str, spaces: list[str], picture: bytes, box: tuple[float, ...] | None, known: bool
+    ) -> Encoded:
         head = {"do": "encode", "release": release, "spaces": spaces, "box": box, "known": known}
         answer, data = await self._ask(head, picture)
         vectors, at = {}, 0

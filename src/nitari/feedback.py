@@ -27,9 +27,11 @@ MOST = 1000
 """Events in one call."""
 ROTATE = 64_000_000
 """Bytes from which on a file is followed by another."""
-_TEXTS = {"item_id": 16, "query": 256, "arm": 64, "session": 128}  # characters at most
+TEXTS = {"item_id": 16, "query": 256, "arm": 64, "session": 128}
+"""Characters of a field, at most."""
+DEEPEST = 1_000_000
+"""The highest rank."""
 _FIELDS = ("event", "item_id", "query", "rank", "arm", "session")
-_DEEPEST = 1_000_000
 
 
 class Feedback:
@@ -130,7 +132,7 @@ def checked(event: Any, at: int = 0) -> dict[str, Any]:
     found = {field: event.get(field) for field in _FIELDS}
     if found["event"] not in EVENTS:
         raise QueryError(f"events[{at}].event is {_told(found['event'])}. Give one of: {', '.join(EVENTS)}")
-    for field, longest in _TEXTS.items():
+    for field, longest in TEXTS.items():
         value = found[field]
         if value is None and field != "item_id":
             continue
@@ -139,8 +141,8 @@ def checked(event: Any, at: int = 0) -> dict[str, Any]:
                 f"events[{at}].{field} is {_told(value)}. Give text of 1 to {longest} characters that can be printed"
             )
     rank = found["rank"]
-    if rank is not None and (type(rank) is not int or not 0 <= rank <= _DEEPEST):
-        raise QueryError(f"events[{at}].rank is {_told(rank)}. Give a whole number from 0 to {_DEEPEST}, or null")
+    if rank is not None and (type(rank) is not int or not 0 <= rank <= DEEPEST):
+        raise QueryError(f"events[{at}].rank is {_told(rank)}. Give a whole number from 0 to {DEEPEST}, or null")
     return found
 
 

@@ -7,8 +7,10 @@ from nitari.recommend import cursor
 
 def test_there_and_back():
     asked = cursor.fingerprint("release", [1, 2], {"form": 1.0})
-    assert cursor.read(cursor.write(40, asked), asked) == 40
-    assert cursor.write(40, asked).isascii()
+    written = cursor.write(40, asked, "20261127T173052054-006c55")
+    assert cursor.read(written, asked) == 40
+    assert cursor.release_of(written) == "20261127T173052054-006c55"
+    assert written.isascii()
 
 
 def test_pictures_count_by_their_bytes():
@@ -17,12 +19,13 @@ def test_pictures_count_by_their_bytes():
     assert cursor.fingerprint([b"a"]) != cursor.fingerprint([b"b"])
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.2", "ünsinn", "====", cursor.write(-1, "q"), "A" * 5000])
+@pytest.mark.parametrize("text", ["", "x", "1.2", "ünsinn", "====", cursor.write(-1, "q", "r"), "A" * 5000])
 def test_what_is_no_cursor_is_refused(text):
     with pytest.raises(QueryError, match="after is"):
         cursor.read(text, "q")
+    assert cursor.release_of(text) in (None, "r")
 
 
 def test_the_cursor_of_another_question_is_refused():
     with pytest.raises(QueryError, match="another query or release"):
-        cursor.read(cursor.write(3, "one"), "two")
+        cursor.read(cursor.write(3, "one", "r"), "two")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 from typing import Any
@@ -22,18 +21,24 @@ def fingerprint(*asked: Any) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=_digest).encode()).hexdigest()[:24]
 
 
-def write(position: int, question: str) -> str:
+def write(position: int, question: str, release: str) -> str:
     """Opaque, and safe in a URL."""
-    return base64.urlsafe_b64encode(f"{position}.{question}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{position}.{question}.{release}".encode()).decode().rstrip("=")
+
+
+def release_of(cursor: str) -> str | None:
+    """The id of the release whose pages a cursor goes through, or None where it is damaged."""
+    try:
+        return _parts(cursor)[2]
+    except ValueError:
+        return None
 
 
 def read(cursor: str, question: str, deepest: int = DEEPEST) -> int:
     """The position; QueryError where the cursor is damaged, or was given for another question or release."""
     try:
-        text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode("ascii")
-        number, _, asked = text.partition(".")
-        position = int(number)
-    except (ValueError, binascii.Error, UnicodeError):
+        position, asked, _ = _parts(cursor)
+    except ValueError:
         raise QueryError(f"after is '{cursor}', which is no cursor. Give the 'after' of a page, or nothing") from None
     if asked != question or position < 0:
         raise QueryError(
@@ -46,6 +51,13 @@ def read(cursor: str, question: str, deepest: int = DEEPEST) -> int:
             "begin. Narrow the question with where instead"
         )
     return position
+
+
+def _parts(cursor: str) -> tuple[int, str, str]:
+    """Position, question and release; ValueError."""
+    text = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode("ascii")
+    position, question, release = text.split(".")
+    return int(position), question, release
 
 
 def _digest(value: Any) -> str:

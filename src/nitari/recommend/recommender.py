@@ -172,7 +172,7 @@ class Recommender:
         start = 0 if after is None else cursor.read(after, fingerprint)
         ranking = self._ranking(asked, where)
         found = list(islice(ranking, start, start + k + 1))
-        more = cursor.write(start + k, fingerprint) if len(found) > k else None
+        more = cursor.write(start + k, fingerprint, self.release.id) if len(found) > k else None
         results = self.results(found[:k])
         return Page(self.collection.name, self.release.id, results, text or None, more, ranking.scored)
 
@@ -201,7 +201,7 @@ class Recommender:
             Ranked(row, value, {"text": value}, {"text": value}, {"text": start + i}, [])
             for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)
         ]
-        more = cursor.write(start + k, fingerprint) if len(rows) > k else None
+        more = cursor.write(start + k, fingerprint, self.release.id) if len(rows) > k else None
         return Page(self.collection.name, self.release.id, self.results(found), shown or None, more)
 
     def thumbnail(self, item: str, side: int) -> bytes:

@@ -11,6 +11,7 @@ from PIL import Image
 from nitari.collection import Collection
 from nitari.extractor import create
 from nitari.feedback import Feedback
+from nitari.recommend import cursor
 from nitari.steps.build import build
 from nitari.steps.extract import extract
 
@@ -27,6 +28,10 @@ def picture(colour=(200, 30, 60), size=(120, 90), kind="JPEG"):
 
 def ids(client, **query):
     return [result["item_id"] for result in client.get("/v1/items", params={"k": 100} | query).json()["results"]]
+
+
+def app_context(client):
+    return client.app.state.context
 
 
 def other_release(root):
@@ -141,6 +146,46 @@ def test_two_releases_are_compared(writer, root):
     }
     for arm, result in zip(mixed["arms"], mixed["results"], strict=True):
         assert result["item_id"] in asked[arm]
+
+
+def test_pages_go_on_after_a_swap(writer, root):
+    """With the release of their cursor, as long as it is there."""
+    other, item = other_release(root), ids(writer)[0]
+    for path in (f"/v1/items/{item}/more-like?k=3", "/v1/items?k=3"):
+        before = writer.get(path).json()
+        Collection(root, "shop").switch(other)
+        app_context(writer).shelf.refresh()
+        after = writer.get(path, params={"after": before["after"]}).json()
+        assert after["release"] == before["release"] != writer.get(path).json()["release"]
+        assert not {one["item_id"] for one in after["results"]} & {one["item_id"] for one in before["results"]}
+        Collection(root, "shop").switch(Collection(root, "shop").open("release", before["release"]))
+        app_context(writer).shelf.refresh()
+    gone = cursor.write(3, "question", "20010101T000000000-000000")
+    found = writer.get(f"/v1/items/{item}/more-like", params={"after": gone})
+    assert (found.status_code, "begin without one" in found.json()["detail"]) == (400, True)
+
+
+def test_answers_do_not_say_where_the_collection_lies(writer, root):
+    (root / "shop" / "current").write_text("nothing")
+    app_context(writer).shelf.refresh()
+    for path, told in (("/v1/items?release=20010101T000000000-000000", "20010101"), ("/readyz", "shop/current")):
+        text = writer.get(path).text
+        assert told in text
+        assert str(root) not in text
+
+
+def test_a_picture_is_encoded_once(writer):
+    picture = writer.get(f"/v1/items/{ids(writer)[0]}/thumbnail").content
+    asked = []
+    reading = app_context(writer).reading
+    exchange = reading._exchange
+    reading._exchange = lambda *what: (asked.append(what), exchange(*what))[1]
+    pages = [
+        writer.post("/v1/recommend/upload", files={"picture": ("a.jpg", picture)}, data={"settings": settings}).json()
+        for settings in ("{}", '{"weights": {"pixels": 1, "colour": 3}}', '{"box": [0, 0, 0.5, 0.5]}', "{}")
+    ]
+    assert pages[0] == pages[-1]
+    assert len(asked) == 2
 
 
 def test_the_release_that_answers_is_not_interleaved_with_itself(writer, root):

@@ -52,6 +52,14 @@ def test_a_body_that_grows_too_large_is_refused_while_it_comes(connect):
         assert sent < 5_000_000
 
 
+def test_a_token_is_asked_for_before_any_of_a_body_is_read(connect):
+    with connect() as connection:
+        connection.sendall(HEAD.replace(b"/recommend/upload", b"/items") + b"Content-Length: 5000\r\n\r\n")
+        answer = reply(connection)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"www-authenticate: bearer" in answer.lower()
+
+
 def test_a_body_that_stops_is_not_waited_for(connect):
     with connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 5000\r\n\r\n" + BODY)
@@ -85,6 +93,17 @@ def test_no_path_leads_out(connect, target):
         answer = reply(connection)
     assert answer.split(b" ")[1] in (b"400", b"404", b"422"), answer[:200]
     assert b"root:" not in answer
+
+
+@pytest.mark.parametrize(("target", "status"), [(b"/healthz", b"200"), (b"/v1/items/x", b"404"), (b"/", b"200")])
+def test_only_the_head_of_an_answer(connect, target, status):
+    with connect() as connection:
+        for _ in range(2):
+            connection.sendall(b"HEAD " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert head.split(b" ")[1] == status
+            assert int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]) > 0
+            assert body == b""
 
 
 def test_a_keep_alive_connection_outlives_the_patience(connect):

@@ -90,7 +90,7 @@ def _typed(key: str, text: str, kind: type) -> Any:
     if kind in (list, tuple):
         return items(text)
     if kind is dict:
-        return _numbers(key, text)
+        return numbers(key, text)
     try:
         if kind is bool:
             return _BOOLEANS[text.strip().lower()]
@@ -103,15 +103,15 @@ def _typed(key: str, text: str, kind: type) -> Any:
         raise ConfigError(f"{key} is '{text}'. Give {what}") from None
 
 
-def _numbers(key: str, text: str) -> dict[str, float]:
-    """``encoder:1,pixels:.5`` (or with ``=``, or in braces) -> numbers by name."""
+def numbers(key: str, text: str) -> dict[str, float]:
+    """``encoder:1,pixels:.5`` (or with ``=``, or in braces) -> numbers by name; ConfigError, where ``key`` is what has them."""
     text = text.strip()
     if text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
-    numbers = {}
+    found = {}
     for part in items(text):
         name, mark, value = re.split(r"\s*([:=])\s*", part, maxsplit=1) if re.search("[:=]", part) else (part, "", "")
         if not mark or not name:
             raise ConfigError(f"{key} has '{part}'. Write it as name:number,name:number")
-        numbers[unquote(name)] = float(_typed(f"{key} of '{name}'", value, float))
-    return numbers
+        found[unquote(name)] = float(_typed(f"{key} of '{name}'", value, float))
+    return found

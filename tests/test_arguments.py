@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nitari.arguments import choose, items, parse
 from nitari.errors import ConfigError
-from nitari.serve.arguments import choose, items, parse
 
 DEFAULTS = {
     "collection": str,
