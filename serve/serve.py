@@ -3,10 +3,12 @@
     nitari serve collection=shoes
     nitari serve collection=shoes port=8080 workers=2
     nitari serve collection=shoes host=0.0.0.0 hosts=pictures.example.org token_file=token.txt
+    nitari serve collection=shoes from=s3://bucket/nitari
 
 It opens and verifies the current release, and takes over a new one, and what is added or removed, without dropping a
 request. A release that is damaged is refused by name, and the one before goes on. Only this machine can reach it unless
-host says otherwise. Changes need a token: the one in token_file, or in the variable NITARI_TOKEN.
+host says otherwise. Changes need a token: the one in token_file, or in the variable NITARI_TOKEN. With `from`, what `nitari push`
+puts into an object store is pulled, verified and served by itself; root holds the copy that is read.
 
 Settings:
 
@@ -21,6 +23,8 @@ Settings:
     uploads       search by pictures, and by parts of them: a process encodes them (true)
     feedback      keep what people are shown, click, like and hide (true)
     patience      seconds that a client has to send a request (20)
+    from          URL of a folder in a store that releases are pushed to; nothing is pulled without it
+    every         seconds between two looks there (60)
     log           debug | info | warning (info)
     root          directory that holds all collections (collections)
 """
@@ -33,12 +37,16 @@ import re
 import socket
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from nitari.arguments import choose, parse
+from nitari.collection import Collection
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.startup import without_pandas
+
+from .follower import Follower
 
 SETTINGS: dict[str, Any] = {
     "collection": str,
@@ -52,6 +60,8 @@ SETTINGS: dict[str, Any] = {
     "uploads": True,
     "feedback": True,
     "patience": 20.0,
+    "from": None,
+    "every": 60.0,
     "log": "info",
     "root": "collections",
 }
@@ -104,18 +114,21 @@ def main(words: Sequence[str]) -> int:
     from .api.app import FAILED, create, prepare
 
     prepare(settings)
-    if values["workers"] == 1:
-        app = create(settings)
-        logging.info("Serving '%s' at %s", settings.collection, url)
-        uvicorn.run(app, **how)
-        return 0
-    with tempfile.TemporaryDirectory(prefix="nitari-metrics-") as folder:
+    with ExitStack() as stack:
+        if values["from"] is not None:
+            stack.enter_context(
+                Follower(Collection(settings.root, settings.collection), values["from"], values["every"])
+            )
+        if values["workers"] == 1:
+            app = create(settings)
+            logging.info("Serving '%s' at %s", settings.collection, url)
+            uvicorn.run(app, **how)
+            return 0
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nitari-metrics-"))
         os.environ |= {**settings.share(), MULTIPROCESS: folder}
         logging.info("Serving '%s' at %s, with %d workers", settings.collection, url, values["workers"])
         uvicorn.run("nitari.serve.api.app:worker", factory=True, workers=values["workers"], **how)
-        if (Path(folder) / FAILED).exists():
-            return 2
-    return 0
+        return 2 if (Path(folder) / FAILED).exists() else 0
 
 
 def _check_names(hosts: Sequence[str], origins: Sequence[str]) -> None:
