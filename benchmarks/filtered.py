@@ -15,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.search import DIM, RESULTS, K, patches
+from nitari.collection import Collection
+from nitari.embeddings import Embeddings
+from nitari.index import open_index
 from nitari.index.exact import Exact
 from nitari.index.hnsw import FILE, Hnsw
 from nitari.index.planned import Planned
@@ -62,14 +65,32 @@ def main() -> None:
     report({"vectors": n, "dim": DIM, "k": K, "queries": ASKED, "cores": os.cpu_count(), "filtered": rows})
 
 
-def attributes(vectors: np.ndarray, seed: int = 0) -> pa.Table:
+def of_collection(collection: Collection, kind: str, space: str = "encoder") -> list[Row]:
+    """The same of a collection's newest index of a ``kind`` such as ``hnsw``, whose queries are some of its own vectors."""
+    embeddings = Embeddings(collection.latest("embeddings", space))
+    artifacts = [collection.open("index", name, space) for name in reversed(collection.ids("index", space))]
+    artifact = next(one for one in artifacts if f".{kind}." in one.manifest.info["index"])
+    index, exact = open_index(artifact, embeddings), Exact(embeddings.space)
+    exact.build(embeddings.vectors)
+    rows = np.sort(np.random.default_rng(0).choice(len(embeddings), min(ASKED // 2, len(embeddings)), replace=False))
+    columns = attributes(embeddings.vectors, parts=[2, 10, 100, 1000])
+    masks = Masks(columns.column_names, columns.column)
+    return measured(kind, index, exact, embeddings.vectors[rows], masks, rounds=1)  # type: ignore[arg-type]
+
+
+def attributes(vectors: np.ndarray, seed: int = 0, parts: Sequence[int] = PARTS) -> pa.Table:
     """A column of clusters and one of chance for each number of parts."""
     random = np.random.default_rng(seed)
     columns = {}
-    for parts in PARTS:
-        columns[f"alike{parts}"] = clusters(vectors, parts, random)
-        columns[f"random{parts}"] = random.integers(0, parts, len(vectors))
-    return pa.table({name: pa.array([f"v{value}" for value in column]) for name, column in columns.items()})
+    for number in parts:
+        columns[f"alike{number}"] = clusters(vectors, number, random)
+        columns[f"random{number}"] = random.integers(0, number, len(vectors))
+    return pa.table({name: _values(column) for name, column in columns.items()})
+
+
+def _values(column: np.ndarray) -> pa.DictionaryArray:
+    names = pa.array([f"v{value}" for value in range(int(column.max()) + 1)])
+    return pa.DictionaryArray.from_arrays(pa.array(column, pa.int32()), names)
 
 
 def clusters(vectors: np.ndarray, parts: int, random: np.random.Generator) -> np.ndarray:
@@ -84,15 +105,17 @@ def clusters(vectors: np.ndarray, parts: int, random: np.random.Generator) -> np
     return of
 
 
-def measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, masks: Masks) -> list[Row]:
-    base = times(lambda q: index.search(q, K), queries)
+def measured(
+    name: str, index: Planned, exact: Exact, queries: np.ndarray, masks: Masks, rounds: int = ROUNDS
+) -> list[Row]:
+    base = times(lambda q: index.search(q, K), queries, rounds)
     truth = exact.search(queries, K).distances
     recall = ann_recall(index.search(queries, K).distances, truth).mean()
     plain = float(np.percentile(base, 99))
     rows = [row(name, "all", 1.0, recall, base, base, plain, index.plan(K)[0].kind)]
     print(rows[0], getattr(index, "ef_search", ""), flush=True)
     for kind in ("random", "alike"):
-        for parts in PARTS:
+        for parts in (int(column[6:]) for column in masks.names if column.startswith("random")):
             for where in (f"{kind}{parts}=v1", f"{kind}{parts}!=v1") if parts == 10 else (f"{kind}{parts}=v1",):
                 selection = masks.select(where)
                 cold = Masks(masks.names, masks._read)
@@ -102,7 +125,7 @@ def measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, masks
                     cold._recent.clear()
                     index.search(query, K, where=cold.select(where))
 
-                warm = times(lambda q, w=where: index.search(q, K, where=masks.select(w)), queries)  # type: ignore[misc]
+                warm = times(lambda q, w=where: index.search(q, K, where=masks.select(w)), queries, rounds)  # type: ignore[misc]
                 before = index.plans["fallback"]
                 found = index.search(queries, K, where=selection).distances
                 fallen = index.plans["fallback"] - before
@@ -113,7 +136,7 @@ def measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, masks
                 wanted = min(K, selection.count)
                 recall = ann_recall(found[:, :wanted], truth[:, :wanted]).mean()
                 share = selection.count / index.plan(K)[0].part.count
-                rows.append(row(name, where, share, recall, warm, times(anew, queries), plain, plans))
+                rows.append(row(name, where, share, recall, warm, times(anew, queries, rounds), plain, plans))
                 print(rows[-1], flush=True)
     return rows
 
@@ -135,9 +158,9 @@ def row(
     }
 
 
-def times(search: Callable[[np.ndarray], Any], queries: np.ndarray) -> np.ndarray:
+def times(search: Callable[[np.ndarray], Any], queries: np.ndarray, rounds: int) -> np.ndarray:
     """(q,) seconds of one core: each query's median over the rounds."""
-    spent = np.empty((ROUNDS, len(queries)))
+    spent = np.empty((rounds, len(queries)))
     for once in spent:
         for i, query in enumerate(queries):
             start = time.thread_time()

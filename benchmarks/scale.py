@@ -5,8 +5,8 @@
     .venv/bin/python -m benchmarks.scale report
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
-them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each) and serve with requests
-unfiltered and filtered, for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
+them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
+unfiltered and filtered, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
 pictures. A stage that is in the results is not run again: killed, the same command goes on. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
@@ -28,7 +28,7 @@ from typing import Any
 
 import httpx
 
-from benchmarks import storage
+from benchmarks import filtered, storage
 from benchmarks.pictures import make
 from benchmarks.scale_report import plot, report
 from benchmarks.serve import PORT, fire, items_of, serving
@@ -86,6 +86,7 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
             f"{index} build": job("build", f"index={index}"),
             f"{index} evaluate": job("evaluate", "spaces=[encoder]", "protocol.max_queries=1000"),
             f"{index} serve": lambda: served(collection),
+            f"{index} filtered": lambda kind=index: {"rows": filtered.of_collection(collection, kind)},  # type: ignore[misc]
         }
     steps |= {
         "release verify": job("release verify"),

@@ -20,7 +20,7 @@ def report(results: dict[str, Any]) -> str:
     ]
     for name, stages in sorted(results.items(), key=lambda item: int(item[0])):
         lines += [f"## {int(name):,} pictures", "", f"`.venv/bin/python -m benchmarks.scale {name}`", ""]
-        lines += [*_stages(int(name), stages), "", *_served(stages), *_storage(stages)]
+        lines += [*_stages(int(name), stages), "", *_served(stages), *_filtered(stages), *_storage(stages)]
     return "\n".join([*lines, *_model(results)])
 
 
@@ -53,6 +53,16 @@ def _served(stages: dict[str, Any]) -> list[str]:
                 lines.append(f"| {kind} | {row['rate']:,.0f} | {row['p50_ms']} | {row['p99_ms']} |")
         lines.append("")
     return lines
+
+
+def _filtered(stages: dict[str, Any]) -> list[str]:
+    rows = [row for stage, found in stages.items() if stage.endswith("filtered") for row in found["rows"]]
+    if not rows:
+        return []
+    kept = ("index", "where", "share", "ann_recall_at_10", "p50_us", "p99_us", "cold_p99_us", "plan")
+    lines = ["Filtered search on one core; `alike` are clusters of the vectors, `random` are drawn.", ""]
+    lines += ["| " + " | ".join(kept) + " |", "|---" * len(kept) + "|"]
+    return [*lines, *("| " + " | ".join(str(row[name]) for name in kept) + " |" for row in rows), ""]
 
 
 def _storage(stages: dict[str, Any]) -> list[str]:
