@@ -4,8 +4,8 @@
     nitari infringe collection=shoes queries=FOLDER out=found turned=true
     nitari infringe collection=shoes queries='crawl-{000..099}.tar' distance=pdq:40 format=json
 
-Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had), likely (worth a look: near, or
-alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
+Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had; or the same pixels
+once one is laid over the other), likely (worth a look: near, or alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
 the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on. Originals are
 those of the release, without what was removed; what was appended since is compared after the next build.
 
@@ -18,7 +18,7 @@ Settings:
     distance      distances of a copy instead of the measured ones, as pdq:31,encoder:.09
     turned        look at quarter turns and mirror images too, which takes eight times as long (false)
     trimmed       look at what is left without uniform borders too (true)
-    checks        originals to compare in geometry where no space is sure; needs the extra 'local' (3 with it, else 0)
+    checks        originals to lay over it where no space is sure; needs the extra 'local' (3 with it, else 0)
     out           folder to write to (none: what is found is only shown)
     table         csv | parquet, in out (csv)
     sheets        sheets of 12 pairs to draw a verdict, in out, at most (3)
@@ -212,6 +212,8 @@ def _sheets(out: Path, pictures: Any, found: Any, most: int) -> list[Path]:
 def _evidence(row: Mapping[str, Any]) -> str:
     if row["evidence"] == "geometry":
         return f"{row['inliers']} inliers"
+    if row["evidence"] == "alignment":
+        return f"{row['agreement']:.0%} the same"
     if row["evidence"] == "sha256":
         return "same bytes"
     value = row[f"distance_{row['evidence']}"]

@@ -10,6 +10,7 @@ from PIL import Image
 from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError, SourceError
 from nitari.extractor import create
+from nitari.images import alignment
 from nitari.images.distortions import distort
 from nitari.serve import infringe
 from nitari.steps import matching
@@ -113,13 +114,15 @@ def test_geometry_decides_where_no_space_is_sure(ask, originals, monkeypatch, tm
     picture = Image.open(originals / "picture-0002.png")
     picture.crop((picture.width // 3, picture.height // 4, picture.width, picture.height)).save(tmp_path / "part.png")
     words = [f"queries={tmp_path / 'part.png'}", "checks=12", "k=12", "spaces=pdq"]
-    for enough, verdict in ((0, "likely"), (10**6, "no")):
+    cases = ((0, 0.9, "copy", "alignment"), (0, 2, "likely", "geometry"), (10**6, 0.9, "no", "pdq"))
+    for enough, same, verdict, evidence in cases:
         monkeypatch.setattr(matching, "ENOUGH", enough)
+        monkeypatch.setattr(alignment, "SAME", same)
         ask(*words, f"out={tmp_path / verdict}")
         best = told(tmp_path / verdict)["part.png"]
-        assert best["verdict"] == verdict
-        assert (best["evidence"] == "geometry") == (verdict == "likely")
+        assert (best["verdict"], best["evidence"]) == (verdict, evidence)
         assert best["inliers"] != ""
+        assert (best["agreement"] != "") == (enough == 0)
 
 
 def test_a_killed_run_goes_on(root, foreign, tmp_path, capsys, monkeypatch):

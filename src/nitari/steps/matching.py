@@ -15,6 +15,7 @@ from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
 from nitari.extractor.stored import Finished
 from nitari.filters import Selection
+from nitari.images.alignment import agreement
 from nitari.images.dihedral import dihedral
 from nitari.images.geometry import ENOUGH, verify
 from nitari.images.trim import trim
@@ -51,12 +52,13 @@ class _Found:
     evidence: str = ""
     verdict: str = VERDICTS[-1]
     inliers: int | None = None
+    agreement: float | None = None
 
 
 class Matcher:
     """Thread-safe. ``k`` originals are told a picture. ``turned`` also asks with the picture's other seven orientations,
     ``trimmed`` without uniform borders; ``checks`` is how many originals that no space calls a copy are compared in
-    geometry (needs OpenCV; 0: none).
+    geometry, and by pixels where that agrees (needs OpenCV; 0: none).
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Matcher:
                 ("closeness", pa.float32()),
                 *distances,
                 ("inliers", pa.int32()),
+                ("agreement", pa.float32()),
                 ("message", pa.string()),
             ]
         )
@@ -195,17 +198,23 @@ class Matcher:
         return sorted(found, key=lambda one: (one.rank, one.share))
 
     def _check(self, foreign: Pictures, row: int, ranked: Sequence[_Found]) -> None:
-        """Compare the geometry of the first candidates where no space was sure."""
+        """Compare the first candidates in geometry where no space was sure; those that agree then pixel by pixel: other
+        things on one floor agree in geometry as well.
+        """
         if not self.checks or not ranked or any(one.verdict in (EXACT, COPY) for one in ranked):
             return
         try:
             query = foreign.read([row], SIDE)[0]
             for one in ranked[: self.checks]:
-                match = verify(query, self.pictures.read([one.row], SIDE)[0])
+                original = self.pictures.read([one.row], SIDE)[0]
+                match = verify(query, original)
                 one.inliers = match.inliers
-                if match.inliers >= ENOUGH:
-                    one.verdict, one.evidence = LIKELY, "geometry"  # pictures of one scene agree as well
-                    one.view = "mirrored" if match.mirrored else ""
+                if match.inliers < ENOUGH or match.transform is None:
+                    continue
+                laid = agreement(query, original, match.transform)
+                one.agreement = laid.same
+                one.verdict, one.evidence = (COPY, "alignment") if laid.is_copy else (LIKELY, "geometry")
+                one.view = "mirrored" if match.mirrored else ""
         except PictureError:
             return
 
@@ -225,6 +234,7 @@ class Matcher:
                 "closeness": one.share,
                 **{f"distance_{space}": value for space, value in one.distances.items()},
                 "inliers": one.inliers,
+                "agreement": one.agreement,
             }
             for rank, (one, item) in enumerate(zip(ranked, told, strict=True), 1)
         ]
