@@ -111,6 +111,22 @@ def test_words_that_somebody_typed(shoes: Collection):
     }
 
 
+def test_what_was_appended_is_found_by_its_words(shoes: Collection, make_pictures):
+    build(shoes, {"_target_": "nitari.index.exact.Exact"}, text=["file_name"])
+    before = Recommender.open(shoes)
+    assert before.find("sandal").results == []
+    pictures = shoes.path.parent / "pictures"
+    for path in make_pictures(shoes.path.parent / "later", 2, seed=9):
+        path.rename(pictures / f"sandal-{path.name}")
+    append(shoes, FolderSource(str(pictures)).listing(), source_name="main", workers=1)
+    for recommender in (before.fresh(), Recommender.open(shoes)):
+        found = recommender.find("sandal").results
+        assert len(found) == 2
+        alike = recommender.recommend(found[0].item_id, weights={"text": 1}, k=1).results
+        assert alike[0].item_id == found[1].item_id
+    assert before.find("sandal").results == []
+
+
 def test_what_is_open_stays_open(shoes: Collection, make_pictures):
     """Noticing a change reads what changed, and nothing else again."""
     before = Recommender.open(shoes)

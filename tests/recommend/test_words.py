@@ -49,3 +49,44 @@ def test_without_a_word_that_others_share_nothing_is_proposed(source, seeds):
     query = source.query(seeds)
     assert source.candidates(query, 9).tolist() == []
     assert source.measure(query, np.arange(6)).tolist() == [0] * 6
+
+
+@pytest.fixture
+def grown(source):
+    """Rows 6 to 8 were added: what is read of them is read once."""
+    read = []
+
+    def added():
+        read.append(1)
+        return ["red shoe", "scarf", "yellow coat"]
+
+    grown = TextSource(source.index, ["file_name"], added)
+    yield grown
+    assert len(read) <= 1
+
+
+def test_what_was_added_is_found_by_what_is_typed(grown):
+    assert grown.candidates(grown.typed("red shoe"), 9).tolist()[:2] == [0, 6]
+    query = grown.typed("coat")
+    assert grown.candidates(query, 9).tolist() == [8]
+    assert grown.measure(query, np.array([0, 8])).tolist() == [0, pytest.approx(0.964, abs=0.001)]  # longer than most
+    assert grown.candidates(grown.typed("scarf"), 9, Selection(None, np.array([0, 5]))).tolist() == [5]
+    assert grown.candidates(grown.typed("scarf"), 9, Selection(None, np.array([0, 6, 7, 8]))).tolist() == [7]
+
+
+def test_what_was_added_is_liked_and_is_like_others(grown):
+    query = grown.query(like(5))  # the word of one indexed item, and of one that was added
+    assert grown.candidates(query, 9).tolist() == [5, 7]
+    assert grown.measure(query, np.array([5, 7, 0])).tolist() == [1, 1, 0]
+    query = grown.query(like(6))
+    assert sorted(grown.candidates(query, 2).tolist()) == [0, 6]
+    assert grown.query(like(8)) is None
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 20])
+def test_the_best_of_both_come_first(grown, k):
+    query = grown.query(like(0))
+    found = grown.candidates(query, k)
+    everything = grown.candidates(query, 100)
+    assert found.tolist() == everything.tolist()[:k]
+    assert (np.diff(grown.measure(query, everything)) <= 0).all()

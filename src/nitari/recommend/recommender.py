@@ -31,6 +31,7 @@ from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
 from nitari.recommend.source import Encode, Picture, Source, SpaceSource
 from nitari.recommend.words import TextSource
+from nitari.text.columns import texts
 from nitari.text.index import TextIndex
 
 _FEW = 256  # hidden rows that are passed over among the results; more of them make a selection of all others
@@ -63,7 +64,7 @@ class Recommender:
         if "text" in release.manifest.parents:
             words = collection.parent(release, "text")
             words.expect_parent("catalog", self._live.catalog.artifact)
-            self.add(TextSource(TextIndex.open(words)))
+            self.add(self._words(TextIndex.open(words), words.manifest.config["columns"]))
         self._indexes: dict[str, Index] = {}
         self._open: dict[str, SpaceSource] = {}
         self._lock = threading.Lock()
@@ -86,6 +87,9 @@ class Recommender:
         newer.catalog = newer._live.catalog
         if newer.catalog is not self.catalog:
             newer._open = {}
+            newer._added = dict(self._added)
+            if isinstance(words := self._added.get("text"), TextSource):
+                newer.add(newer._words(words.index, words.columns))
         return newer
 
     @property
@@ -260,6 +264,11 @@ class Recommender:
             )
             for ranked, item, record in zip(found, ids, records, strict=True)
         ]
+
+    def _words(self, index: TextIndex, columns: Sequence[str]) -> TextSource:
+        catalog = self.catalog
+        late = (lambda: texts(catalog, columns, len(index))) if catalog.n_ready > len(index) else None
+        return TextSource(index, columns, late)
 
     def _space(self, name: str) -> SpaceSource:
         with self._lock:

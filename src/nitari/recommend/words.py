@@ -2,51 +2,108 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 
 from nitari.filters import Selection
 from nitari.recommend.source import Seeds
-from nitari.text.index import Query, TextIndex
+from nitari.text.index import Query, TextIndex, telling
+
+
+class Asked(NamedTuple):
+    """The same question, for what was indexed and for what was added since."""
+
+    stored: Query
+    added: Query | None
 
 
 class TextSource:
     """The source ``text``: items that share the most telling words of the liked ones. What pictures say is not asked.
 
     Similarities are from 0, no word in common, to 1, the liked item itself or one of the same words; so they may be
-    weighed against a space's. Items that were added after the index was built have no words yet.
+    weighed against a space's. ``columns`` are those that the
+    texts are from, and ``added`` gives the texts of the rows that follow the index's own; they are read when
+    somebody first asks.
     """
 
     name = "text"
 
-    def __init__(self, index: TextIndex) -> None:
+    def __init__(
+        self, index: TextIndex, columns: Sequence[str] = (), added: Callable[[], Iterable[str]] | None = None
+    ) -> None:
         self.index = index
+        self.columns = columns
+        self._added = added
 
-    def query(self, seeds: Seeds) -> Query | None:
+    @cached_property
+    def tail(self) -> TextIndex | None:
+        """Of the rows that were added since."""
+        return None if self._added is None else TextIndex.beside(self.index, self._added())
+
+    def query(self, seeds: Seeds) -> Asked | None:
         """None where the liked items have no word that others share."""
-        known = [i for i, entry in enumerate(seeds.entries) if isinstance(entry, int) and entry < len(self.index)]
-        asked = self.index.ask_like([seeds.entries[i] for i in known], seeds.weights[known].tolist())  # type: ignore[misc]
-        return asked if asked.clauses else None
+        weights = seeds.weights.tolist()
+        known = [(e, w) for e, w in zip(seeds.entries, weights, strict=True) if isinstance(e, int) and e < self._n]
+        terms = telling(self.index, ((self._terms(row), weight) for row, weight in known), self.tail)
+        if not terms:
+            return None
+        asked = Asked(self.index.ask_terms(terms), None if self.tail is None else self.tail.ask_terms(terms))
+        most = float(self._scores(asked, np.array([row for row, _ in known], np.int64)).max(initial=0))
+        return Asked(*(None if query is None else replace(query, most=most) for query in asked))  # type: ignore[arg-type]
 
-    def typed(self, text: str) -> Query:
+    def typed(self, text: str) -> Asked:
         """Words that somebody typed; QueryError where there are none."""
-        return self.index.ask(text)
+        return Asked(self.index.ask(text), None if self.tail is None else self.tail.ask(text))
 
-    def candidates(self, query: Query | None, k: int, where: Selection | None = None) -> np.ndarray:
+    def candidates(self, query: Asked | None, k: int, where: Selection | None = None) -> np.ndarray:
         if query is None:
             return np.empty(0, np.int64)
-        return self.index.search(query, k, where=None if where is None else self.within(where)).rows
+        first = len(self.index)
+        rows = self.index.search(query.stored, k, where=where and _between(where, 0, first)).rows
+        if self.tail is None or query.added is None:
+            return rows
+        late = self.tail.search(query.added, k, where=where and _between(where, first, self._n)).rows
+        rows = np.concatenate([rows, first + late])
+        return np.asarray(rows[np.lexsort((rows, -self.measure(query, rows)))][:k])
 
-    def measure(self, query: Query | None, rows: np.ndarray) -> np.ndarray:
+    def measure(self, query: Asked | None, rows: np.ndarray) -> np.ndarray:
         measured = np.zeros(len(rows))
-        if query is not None:
-            known = rows < len(self.index)
-            measured[known] = self.index.similarity(query, rows[known])
+        if query is None:
+            return measured
+        first = len(self.index)
+        stored = rows < first
+        measured[stored] = self.index.similarity(query.stored, rows[stored])
+        if self.tail is not None and query.added is not None:
+            late = ~stored & (rows < self._n)
+            measured[late] = self.tail.similarity(query.added, rows[late] - first)
         return measured
 
     def similarity(self, measured: np.ndarray) -> np.ndarray:
         return measured
 
-    def within(self, where: Selection) -> Selection:
-        """A selection of all rows as one of those that the index knows."""
-        rows = where.rows
-        return Selection(where.filter, rows[: np.searchsorted(rows, len(self.index))])
+    @property
+    def _n(self) -> int:
+        return len(self.index) + (0 if self.tail is None else len(self.tail))
+
+    def _terms(self, row: int) -> list[str]:
+        first = len(self.index)
+        if row < first:
+            return self.index.terms_of(row)
+        return [] if self.tail is None else self.tail.terms_of(row - first)
+
+    def _scores(self, query: Asked, rows: np.ndarray) -> np.ndarray:
+        first = len(self.index)
+        scores = self.index.scores(query.stored, rows[rows < first])
+        if self.tail is None or query.added is None:
+            return scores
+        return np.concatenate([scores, self.tail.scores(query.added, rows[rows >= first] - first)])
+
+
+def _between(where: Selection, first: int, last: int) -> Selection:
+    """A selection of all rows as one of those from ``first`` to ``last``, counted from there."""
+    rows = where.rows
+    return Selection(where.filter, rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first)

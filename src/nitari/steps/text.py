@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nitari.artifact import Artifact, publish
 from nitari.catalog import ANNOTATION, Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
-from nitari.steps.shards import parts
-from nitari.text.build import BATCH, write
+from nitari.text.build import write
+from nitari.text.columns import texts
 
 log = logging.getLogger(__name__)
-
-_EXTENSION = r"\.\w{1,5}$"
 
 
 def index_text(collection: Collection, catalog: Catalog, columns: Sequence[str]) -> Artifact:
@@ -55,20 +52,6 @@ def index_text(collection: Collection, catalog: Catalog, columns: Sequence[str])
     log.info("Indexing the text of %s items", f"{catalog.n_ready:,}")
     counts = write(work, texts(catalog, columns))
     return publish(work, collection.folder("text"), "text", parents=parents, counts=counts, config={"columns": columns})
-
-
-def texts(catalog: Catalog, columns: Sequence[str]) -> Iterator[str]:
-    """What each ready row's columns say, one after another."""
-    read = [(name, catalog.ready(name)) for name in columns]
-    for part in parts(catalog.n_ready, BATCH):
-        values = []
-        for name, column in read:
-            block = column[part].cast(pa.large_string())
-            if name == "file_name":
-                block = pc.replace_substring_regex(block, _EXTENSION, "")
-            values.append(block.to_pylist())
-        for row in zip(*values, strict=True):
-            yield "\n".join(value for value in row if value)
 
 
 def _is_text(kind: pa.DataType) -> bool:

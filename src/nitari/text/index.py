@@ -6,9 +6,10 @@ frequency of Lucene, which is never negative.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from nitari.artifact import Artifact
 from nitari.errors import QueryError
 from nitari.filters import Selection
+from nitari.text.build import write
 from nitari.text.vocabulary import Vocabulary
 from nitari.text.words import is_spaceless, needed, parts, words
 
@@ -59,10 +61,14 @@ class TextIndex:
     Thread-safe: nothing changes after the files are mapped.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._terms = Vocabulary(*(_map(path / f"{name}.npy") for name in ("letters", "letter_starts", "signatures")))
-        self._starts, self._rows, self._counts, self._lengths, self._own_starts, self._own = (
-            _map(path / f"{name}.npy") for name in ("starts", "rows", "counts", "lengths", "own_starts", "own")
+    def __init__(self, path: Path, *, mapped: bool = True) -> None:
+        def read(*names: str) -> Iterator[np.ndarray]:
+            for name in names:
+                yield np.asarray(np.load(path / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False))
+
+        self._terms = Vocabulary(*read("letters", "letter_starts", "signatures"))
+        self._starts, self._rows, self._counts, self._lengths, self._own_starts, self._own = read(
+            "starts", "rows", "counts", "lengths", "own_starts", "own"
         )
         self._mean = max(float(self._lengths.mean()), 1.0) if len(self) else 1.0
 
@@ -71,6 +77,15 @@ class TextIndex:
         """A published index. DamagedArtifactError before any damaged byte is used."""
         artifact.verify()
         return cls(artifact.path)
+
+    @classmethod
+    def beside(cls, other: TextIndex, texts: Iterable[str | None]) -> Self:
+        """An index of a few more texts, in memory: they are as long or short as they would be among those of ``other``."""
+        with TemporaryDirectory() as folder:
+            write(Path(folder), texts)
+            found = cls(Path(folder), mapped=False)
+        found._mean = other._mean
+        return found
 
     def __len__(self) -> int:
         return len(self._lengths)
@@ -127,25 +142,34 @@ class TextIndex:
             like_it = self._look_up(word)
             clauses += like_it
             unknown += not like_it
-        total = sum(clause.weight for clause in clauses) + unknown * self._idf(0)
+        total = sum(clause.weight for clause in clauses) + unknown * self.idf(0)
         return Query(tuple(clauses), total, total)
 
     def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> Query:
         """The most telling words of items: those that few others hold, and some do."""
         liked = self._check(rows)
-        telling: dict[int, float] = {}
-        for row, share in zip(liked, np.ones(len(liked)) if weights is None else weights, strict=True):
-            for term in self._own_terms(row):
-                if 1 < (held := self._held(term)) <= max(len(self) / 2, 2):
-                    telling[term] = telling.get(term, 0.0) + float(share) * self._idf(held)
-        chosen = sorted((term for term in telling if telling[term] > 0), key=lambda term: (-telling[term], term))
-        clauses = tuple(Clause(*self._posted(term), telling[term]) for term in chosen[:_TELLING])
-        query = Query(clauses, sum(clause.weight for clause in clauses), 0)
+        shares = np.ones(len(liked)) if weights is None else np.asarray(weights)
+        query = self.ask_terms(telling(self, zip(map(self.terms_of, liked.tolist()), shares.tolist(), strict=True)))
         return replace(query, most=float(self.scores(query, liked).max(initial=0)))
+
+    def ask_terms(self, weights: Mapping[str, float]) -> Query:
+        """Terms by what each counts; those that nothing holds count in ``total`` alone. ``most`` is for the caller to say."""
+        found = ((self._terms.find(term), weight) for term, weight in weights.items())
+        clauses = tuple(Clause(*self._posted(term), weight) for term, weight in found if term is not None)
+        return Query(clauses, sum(weights.values()), 0)
+
+    def held(self, term: str) -> int:
+        """How many rows a term is found by."""
+        found = self._terms.find(term)
+        return 0 if found is None else self._held(found)
 
     def terms_of(self, row: int) -> list[str]:
         """The terms that a row is found by, each once, in no order that matters."""
         return [self._terms[term] for term in self._own_terms(self._check([row])[0])]
+
+    def idf(self, held: int) -> float:
+        """What a word counts that so many rows hold."""
+        return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))
 
     def _asked(self, query: str | Query) -> Query:
         return self.ask(query) if isinstance(query, str) else query
@@ -178,7 +202,7 @@ class TextIndex:
             at = np.minimum(np.searchsorted(held, rows), len(held) - 1)
             both = held[at] == rows
             rows, counts = rows[both], np.minimum(counts[both], times[at[both]])
-        return Clause(rows, counts, self._idf(len(rows))) if len(rows) else None
+        return Clause(rows, counts, self.idf(len(rows))) if len(rows) else None
 
     def _any(self, terms: Sequence[int]) -> list[Clause]:
         """The rows that hold any of ``terms``, as one word."""
@@ -187,7 +211,7 @@ class TextIndex:
         rows, counts = (np.concatenate(part) for part in zip(*map(self._posted, terms), strict=True))
         order = np.lexsort((-counts.astype(np.int16), rows))
         rows, first = np.unique(rows[order], return_index=True)
-        return [Clause(rows, counts[order][first], self._idf(len(rows)))]
+        return [Clause(rows, counts[order][first], self.idf(len(rows)))]
 
     def _posted(self, term: int) -> tuple[np.ndarray, np.ndarray]:
         part = slice(int(self._starts[term]), int(self._starts[term + 1]))
@@ -221,9 +245,6 @@ class TextIndex:
         some = np.flatnonzero(covered)
         return some if found is None else found[some], gained[some] * (covered[some] / (query.total or 1))
 
-    def _idf(self, held: int) -> float:
-        return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))
-
     def _saturation(self, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """1 for a word that is there once in a text of mean length; less in longer ones, more where it is repeated."""
         return counts * (_K1 + 1) / (counts + _K1 * (1 - _B + _B * (self._lengths[rows] / self._mean)))
@@ -238,5 +259,17 @@ class TextIndex:
         return rows.astype(np.int32)
 
 
-def _map(file: Path) -> np.ndarray:
-    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+def telling(
+    index: TextIndex, liked: Iterable[tuple[Iterable[str], float]], others: TextIndex | None = None
+) -> dict[str, float]:
+    """(terms, share) of liked items -> the most telling terms and what they count, best first: those that few hold, but not
+    one alone, of ``index`` and of ``others`` beside it.
+    """
+    found: dict[str, float] = {}
+    for terms, share in liked:
+        for term in terms:
+            held = index.held(term) + (0 if others is None else others.held(term))
+            if 1 < held <= max(len(index) / 2, 2):
+                found[term] = found.get(term, 0.0) + share * index.idf(held)
+    best = sorted((term for term in found if found[term] > 0), key=lambda term: (-found[term], term.encode()))
+    return {term: found[term] for term in best[:_TELLING]}
