@@ -233,7 +233,7 @@ def _verdicts(result: dict[str, Any]) -> list[str]:
     peer = result["imagededup"]
     lines = [
         f"{len(rows):,} foreign pictures against {result['originals']:,} originals. Percent of copies whose original comes "
-        "first, by verdict (with spaces alone; with geometry too; at least likely)"
+        "first, by verdict (with spaces alone; with alignment too; at least likely)"
         + (", and imagededup's PHash within its 10 bits." if peer else "."),
         "",
         "| copy | copy, spaces alone | copy | copy or likely | first at all |" + (" imagededup |" if peer else ""),
@@ -249,7 +249,7 @@ def _verdicts(result: dict[str, Any]) -> list[str]:
         sure["all"] += sum(called)
         shares = [
             sum(
-                f[1] in ("exact", "copy") and f[2] != "geometry" and (r or kind == NONE)
+                f[1] in ("exact", "copy") and f[2] != "alignment" and (r or kind == NONE)
                 for f, r in zip(first, right, strict=True)
             ),
             sum(c and (r or kind == NONE) for c, r in zip(called, right, strict=True)),
