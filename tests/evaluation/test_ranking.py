@@ -22,6 +22,8 @@ def vectors(space: Space, n: int, seed: int = 0) -> np.ndarray:
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Results must not depend on how many distances are held at once."""
     monkeypatch.setattr(ranking, "BLOCK", request.param)
+    monkeypatch.setattr(ranking, "_ROWS", min(request.param, 16))
+    monkeypatch.setattr(ranking, "_QUERIES", 2)
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda s: s.metric)

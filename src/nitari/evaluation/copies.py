@@ -89,12 +89,12 @@ def make_copies(
 def copy_recall(subject: Subject, copies: Copies, groups: np.ndarray) -> np.ndarray:
     """(q, distortions, len(KS)): 1 where the original is among the first k of the whole gallery, 0 where not."""
     gallery = np.arange(len(groups))
-    wanted = groups[copies.rows]
-    table = np.empty((len(copies.rows), len(copies.distortions), len(KS)))
-    for at in range(len(copies.distortions)):
-        ranked = ranks(subject.space, copies.vectors[subject.name][:, at], subject.vectors, gallery, groups, wanted)
-        table[:, at] = np.stack([ranked.hit_at(k) for k in KS], axis=1)
-    return table
+    vectors = copies.vectors[subject.name]  # (q, distortions, width)
+    asked = vectors.reshape(-1, vectors.shape[-1])
+    ranked = ranks(
+        subject.space, asked, subject.vectors, gallery, groups, np.repeat(groups[copies.rows], vectors.shape[1])
+    )
+    return np.stack([ranked.hit_at(k) for k in KS], axis=1).reshape(*vectors.shape[:2], len(KS))
 
 
 def summarise(table: np.ndarray, distortions: Sequence[str], seed: int, resamples: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from nitari.space import Space
 
 BLOCK = 8_000_000
 """Distances held at once, at most."""
+_ROWS, _QUERIES = 1024, 2048  # compared at once where they are only counted: 8 MB of distances, which stay in the cache
 TOLERANCE = 1e-6
 """Distances that differ by less than this, times the larger of 1 and the distance, are equal."""
 
@@ -38,7 +39,8 @@ def nearest(
         found = space.distances(queries, space.check(vectors[block]))
         if exclude is not None:
             _drop(found, block, exclude)
-        distances, rows = _merge(distances, rows, found, block, k)
+        some = np.flatnonzero((found < distances[:, -1:]).any(axis=1))  # few, once most of the gallery was seen
+        distances[some], rows[some] = _merge(distances[some], rows[some], found[some], block, k)
     return np.where(np.isinf(distances), -1, rows), distances
 
 
@@ -74,23 +76,34 @@ def ranks(
     """
     queries = space.check(queries)
     own = np.full(len(queries), np.inf, np.float32)
-    for block, same in _members(gallery, groups, wanted):
-        found = space.distances(queries, space.check(vectors[block]))
-        own = np.minimum(own, np.where(same, found, np.inf).min(axis=1, initial=np.inf))
-    margin = (TOLERANCE * np.maximum(1, own))[:, None]
-    counts = np.zeros((3, len(queries)), np.int64)
-    for block in _blocks(gallery, len(queries)):
-        found = space.distances(queries, space.check(vectors[block])) - own[:, None]
-        same = groups[block] == wanted[:, None]
-        tied = np.abs(found) <= margin
-        counts += ((found < -margin) & ~same).sum(axis=1), (tied & ~same).sum(axis=1), (tied & same).sum(axis=1)
-    return Ranks(*counts)
+    for found in _wanted(space, queries, vectors, gallery, groups, wanted):
+        own = np.minimum(own, found.min(axis=1, initial=np.inf))
+    margin = TOLERANCE * np.maximum(1, own)
+    least, most = own - margin, own + margin  # within them a distance is the same as one's own
+    same = np.zeros(len(queries), np.int64)
+    for found in _wanted(space, queries, vectors, gallery, groups, wanted):
+        same += (found <= most[:, None]).sum(axis=1)
+    nearer, near = np.zeros((2, len(queries)), np.int64)
+    for start in range(0, len(gallery), _ROWS):
+        block = space.check(vectors[gallery[start : start + _ROWS]])
+        for first in range(0, len(queries), _QUERIES):
+            part = slice(first, first + _QUERIES)
+            found = space.distances(queries[part], block)
+            within = found <= most[part, None]
+            counts = np.fromiter(map(np.count_nonzero, within), np.int64, len(within))
+            some = np.flatnonzero(counts)  # few: most of a gallery is farther than what is wanted
+            near[part] += counts
+            nearer[first + some] += (found[some] < least[first + some, None]).sum(axis=1)
+    return Ranks(nearer, np.maximum(near - nearer - same, 0), same)  # rounding differs between shapes of products
 
 
-def _members(gallery: np.ndarray, groups: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of the gallery's rows whose group any query wants, and (q, block) which query wants which."""
+def _wanted(
+    space: Space, queries: np.ndarray, vectors: np.ndarray, gallery: np.ndarray, groups: np.ndarray, wanted: np.ndarray
+) -> Iterator[np.ndarray]:
+    """(q, block) distances to the gallery's rows whose group any query wants, inf where it is not the query's own."""
     for block in _blocks(gallery[np.isin(groups[gallery], wanted)], len(wanted)):
-        yield block, groups[block] == wanted[:, None]
+        found = space.distances(queries, space.check(vectors[block]))
+        yield np.where(groups[block] == wanted[:, None], found, np.inf)
 
 
 def _blocks(rows: np.ndarray, queries: int) -> Iterator[np.ndarray]:
