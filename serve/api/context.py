@@ -72,7 +72,7 @@ class Context:
         await asyncio.to_thread(self.shelf.refresh)
 
 
-def context(request: Request) -> Context:
+async def context(request: Request) -> Context:  # were it no coroutine, a thread would run it
     found: Context = request.app.state.context
     return found
 

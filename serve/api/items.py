@@ -49,7 +49,7 @@ class Guard:
             raise Problem(401, f"{what}. Send its own: Authorization: Bearer TOKEN")
 
 
-def _writer(here: Here, request: Request, _: Annotated[object, Depends(_bearer)]) -> Context:
+async def _writer(here: Here, request: Request, _: Annotated[object, Depends(_bearer)]) -> Context:
     """Once more where it is routed: no path that the gate knows otherwise leads past it."""
     Guard(here.settings.token).check(request.headers.get("authorization", ""))
     return here

@@ -39,14 +39,14 @@ class Embeddings:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """(n_ready, width), read-only memory map."""
+        """(n_ready, width), read-only, memory-mapped; a plain array, whose rows are picked with less ado than a ``memmap``'s."""
         vectors = np.load(self.artifact.file(FILE), mmap_mode="r", allow_pickle=False)
         if vectors.ndim != 2 or vectors.shape[1] != self.space.width or vectors.dtype != self.space.dtype:
             raise DamagedArtifactError(
                 f"embeddings '{self.space.name}/{self.artifact.id}' holds {vectors.dtype} {vectors.shape}, "
                 f"its space says {self.space.dtype} with {self.space.width} numbers a row"
             )
-        return vectors
+        return vectors.view(np.ndarray)
 
     def __len__(self) -> int:
         return int(self.artifact.manifest.counts["vectors"])
