@@ -6,6 +6,7 @@ UV := $(BIN)/uv
 STAMP := $(VENV)/.installed
 EXTRAS ?= dev
 DEMO_ROOT ?= demo
+TESTERS ?= 2
 MILVUS := .milvus-venv
 
 .PHONY: install demo serve test test-milvus check bench lock clean
@@ -33,7 +34,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 # The same tests, and a kill, on a real Milvus server: the one in the wheel, for Linux on x86-64, apart from our own pins.
 test-milvus: install $(MILVUS)/.installed
