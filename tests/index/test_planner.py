@@ -54,6 +54,18 @@ def graph(vectors_of, columns):
     return index, vectors
 
 
+@pytest.fixture(scope="module", params=CODED, ids=lambda space: space.metric)
+def lists(request, vectors_of):
+    """faiss's lists, that tell the fewest of what is far from a query."""
+    pytest.importorskip("faiss")
+    from nitari.index.ivf import Ivf
+
+    vectors = vectors_of(request.param)
+    index = Ivf(request.param, n_probe=4)
+    index.build(vectors)
+    return index, vectors
+
+
 FILTERS = [
     ("shelf=a", "scan in shelf=a"),
     ("shelf=b", "scan in shelf=b"),
@@ -119,6 +131,49 @@ def test_graphs_find_what_is_admitted(graph, columns, where):
     for query, distances in zip(queries, found.distances, strict=True):
         hits += (distances <= nearest(index.space, query, vectors, selection.rows, 10)[1][-1] + 1e-6).sum()
     assert hits / found.rows.size >= 0.99
+
+
+@pytest.mark.parametrize("where", ["shelf=a", "shelf!=a", "shelf=b", "shelf!=b and price<900", "price<400"])
+def test_a_sieve_finds_what_is_admitted_far_from_the_query(lists, columns, where):
+    """In what has many copies, too: any of them may be the one that is admitted."""
+    index, vectors = lists
+    selection = Masks(columns.column_names, columns.column).select(where)
+    asked = np.concatenate([vectors[:20], vectors[-20:], vectors[selection.rows[:20]]])
+    found = index.search(asked, 10, where=selection)
+    assert selection.mask(N)[found.rows].all()
+    hits = 0
+    for query, distances in zip(index.space.check(asked), found.distances, strict=True):
+        assert np.array_equal(distances, np.sort(distances))
+        hits += (distances <= nearest(index.space, query, vectors, selection.rows, 10)[1][-1] + 1e-6).sum()
+    assert hits / found.rows.size >= 0.99
+
+
+def test_a_sieve_is_taken_where_it_costs_least(lists, columns):
+    index, vectors = lists
+    masks = Masks(columns.column_names, columns.column)
+    kinds = {where: index.plan(10, masks.select(where))[0].kind for where in ("shelf=a", "shelf=b", "price<5")}
+    assert kinds == {"shelf=a": "sieve", "shelf=b": "gather", "price<5": "gather"}
+    chosen = index.plan(10, masks.select("shelf=a"))[0]
+    assert chosen.cost < chosen.part.exact
+    before = index.plans.copy()
+    index.search(vectors[:5], 10, where=masks.select("shelf=a"))
+    assert (index.plans - before)["sieve"] == 5
+
+
+def test_a_group_of_equal_vectors_is_admitted_with_any_of_it():
+    pytest.importorskip("faiss")
+    from nitari.index.ivf import Ivf
+
+    random = np.random.default_rng(0)
+    base = random.standard_normal((6000, DIM)).astype(np.float32)
+    vectors = CODED[0].check(np.concatenate([base, base[:3000], base[:100]]))
+    index = Ivf(CODED[0], n_probe=1)
+    index.build(vectors)
+    mask = np.zeros(len(vectors), bool)
+    mask[6000:] = True
+    admitted = index._whole.engine._any(mask)
+    assert admitted.sum() == 3000
+    assert admitted[:3000].all()
 
 
 def test_the_largest_values_have_a_graph_of_their_own(graph, columns):

@@ -72,6 +72,11 @@ class Part:
         """What its exact search costs."""
         return len(self.region) if self.mask is None else min(len(self.region), self.count * self.region.scan.gathering)
 
+    def sieve(self, wanted: int) -> float:
+        """What comparing all of it costs by what its engine has instead of the vectors."""
+        engine = self.region.engine
+        return math.inf if self.mask is None or engine is None else engine.sieve_cost(wanted)
+
     @cached_property
     def picked(self) -> np.ndarray | None:
         """The region's numbers that are admitted, ascending; None for all."""
@@ -79,8 +84,8 @@ class Part:
 
 
 class Plan(NamedTuple):
-    """``kind``: ``engine`` or ``scan`` of all, ``widened`` engine or ``gather`` of what is admitted; ``in block`` where a
-    facet value has them to itself. ``fetch`` candidates by ``effort``: of an engine.
+    """``kind``: ``engine`` or ``scan`` of all; ``widened`` engine, ``sieve`` or ``gather`` of what is admitted; ``in block``
+    where a facet value has them to itself. ``fetch`` candidates by ``effort``: of an engine.
     """
 
     kind: str
@@ -100,8 +105,11 @@ def plan(part: Part, k: int, effort: int) -> Plan:
         wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
-        if cost < exact:
+        sieve = part.sieve(wanted)
+        if cost < min(exact, sieve):
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
+        if sieve < exact:
+            return Plan("sieve" + where, part, sieve)
     return Plan(("scan" if every or exact == len(region) else "gather") + where, part, exact)
 
 
@@ -114,22 +122,23 @@ def cheapest(choices: Iterable[Iterable[Part]], k: int, effort: int) -> list[Pla
 
 
 def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
-    """(rows, distances) of each query, and how many queries the graph left to a scan.
+    """(rows, distances) of each query, and how many queries the graph left to a scan, or to the engine's sieve.
 
     A filtered graph is left too early where the query is far from what is admitted, as real categories are: an answer
     counts as complete when k admitted ones are in the nearer half of what the graph looked at. Where a sample tells that
     a query is far, and gathering costs little more, the graph is not asked.
     """
-    part, scan, engine = chosen.part, chosen.part.region.scan, chosen.part.region.engine
+    part, engine = chosen.part, chosen.part.region.engine
     if engine is None or not chosen.fetch:
-        return scan.nearest(queries, k, part.picked), 0
+        return _complete(part, queries, k), 0
     wanted = min(k, part.count)
+    complete = min(part.exact, part.sieve(wanted))
 
     def candidates(asked: np.ndarray, fetch: int) -> list[np.ndarray]:
         return engine.candidates(asked, fetch, chosen.effort, fetch if part.mask is None else None)
 
     far = np.zeros(len(queries), bool)
-    if part.mask is not None and part.exact < min(len(part.region), _SCANNED * chosen.cost):
+    if part.mask is not None and complete < min(len(part.region), _SCANNED * chosen.cost):
         far = part.region.around(queries, part.mask) < _ASIDE * part.count / len(part.region)
     listed = iter(candidates(queries[~far], chosen.fetch) if not far.all() else [])
     found, fallen = [], 0
@@ -138,17 +147,34 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
         if len(near) < wanted and part.mask is not None and not aside:
             share = max(len(near), 1) / chosen.fetch
             fetch = min(_fetch(wanted, share), len(part.region))
-            while fetch > chosen.fetch and engine.cost(fetch, chosen.effort) >= _AGAIN * part.exact:
+            while fetch > chosen.fetch and engine.cost(fetch, chosen.effort) >= _AGAIN * complete:
                 fetch = int(0.7 * fetch)
             if fetch > chosen.fetch and fetch * share >= _LIKELY * wanted:
                 near = _admitted(query, candidates(query[None], fetch)[0], part, fetch)
         if len(near) < wanted:
-            found += scan.nearest(query[None], k, part.picked)
+            found += _complete(part, query[None], k)
             fallen += 1
             continue
-        near = near[: wanted + _FURTHER]
-        found.append(rank(scan.space, query, scan.origin, near if scan.rows is None else scan.rows[near], k))
+        found += _ranked(query, near, part, k)
     return found, fallen
+
+
+def _complete(part: Part, queries: np.ndarray, k: int) -> Found:
+    """Of all that is admitted, wherever it is: by the engine's sieve where that costs less, else exactly."""
+    wanted, engine, scan = min(k, part.count), part.region.engine, part.region.scan
+    if engine is None or part.mask is None or part.sieve(wanted) >= part.exact:
+        return scan.nearest(queries, k, part.picked)
+    found = []
+    for query, listed in zip(queries, engine.sieve(queries, wanted, part.mask), strict=True):
+        near = _admitted(query, listed, part, len(listed))
+        found += _ranked(query, near, part, k) if len(near) >= wanted else scan.nearest(query[None], k, part.picked)
+    return found
+
+
+def _ranked(query: np.ndarray, near: np.ndarray, part: Part, k: int) -> Found:
+    """The k nearest of candidates that are about in order."""
+    scan, near = part.region.scan, near[: min(k, part.count) + _FURTHER]
+    return [rank(scan.space, query, scan.origin, near if scan.rows is None else scan.rows[near], k)]
 
 
 def _fetch(wanted: int, share: float) -> int:
