@@ -282,10 +282,15 @@ class Catalog:
 
 def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
     """Sort rows by status (ready, unreadable, gone), keeping their order within each; returns (table, order)."""
-    status = table.column("status").to_numpy(zero_copy_only=False)
-    rank = np.select([status == READY, status == UNREADABLE], [0, 1], 2)
-    order = np.argsort(rank, kind="stable")
-    return table.take(pa.array(order)), order
+    rank = pc.fill_null(pc.index_in(table.column("status"), value_set=pa.array([READY, UNREADABLE])), 2)
+    order = np.argsort(rank.to_numpy(), kind="stable")
+    return taken(table, pa.array(order)), order
+
+
+def taken(table: pa.Table, rows: pa.Array) -> pa.Table:
+    """The rows of a table in that order; the table itself, and no copy of it, where it is in it."""
+    same = len(rows) == table.num_rows and not rows.null_count
+    return table if same and bool((rows.to_numpy() == np.arange(len(rows))).all()) else table.take(rows)
 
 
 def counts(table: pa.Table) -> dict[str, int]:

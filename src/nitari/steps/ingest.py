@@ -59,20 +59,24 @@ def ingest(
     manifest. ``executor`` does the reading, by default ``workers`` processes on this machine.
     """
     settings = _settings(sizes, background, quality)
+    executor = executor or Local(workers)
     with collection.lock("ingest"):
         old = Previous(collection, settings, limits)
-        removed = pc.is_in(listing.column("item_id"), value_set=old.removed)
-        listing = listing.filter(pc.invert(removed))
+        if len(old.removed):
+            listing = listing.filter(pc.invert(pc.is_in(listing.column("item_id"), value_set=old.removed)))
         sources = _sources(old, source_name, listing, about)
         work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
         wanted = _wanted(listing, old, source_name)
+        del listing  # millions of rows are held as few times as can be
         killed = _parts(work, settings["sizes"])
         killed = killed.filter(pc.invert(pc.is_in(killed.column("reason"), value_set=pa.array(PASSING))))
         known = pa.concat_tables([killed, old.pool(source_name)])
-        todo = wanted.filter(pc.and_(pc.is_null(wanted.column("reason")), pc.is_null(_at(wanted, known))))
+        unread = pc.and_(pc.is_null(wanted.column("reason")), pc.is_null(_at(wanted, known)))
         started = {path.name for path in (work / "parts").glob("*.parquet")}
-        _read(todo, wanted.num_rows, work, old, settings, limits, executor or Local(workers), progress)
+        shards = _shards(wanted.select(TODO_SCHEMA.names).filter(unread), work, old, settings, limits, executor.workers)
+        _read(shards, wanted.num_rows, limits, executor, progress)
         found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
+        del killed, known
         table, places = _assemble(wanted, found, old, source_name, sources)
         if old.artifact is None or not (
             old.same_settings and old.same_limits and sources == old.sources and table.equals(old.table)
@@ -108,12 +112,12 @@ def _sources(old: Previous, name: str, listing: pa.Table, about: Mapping[str, An
 
 def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
     """Every row that is not gone, by source: what is listed of it, and a ``reason`` where it cannot be read anyway."""
-    source = pa.array([source_name] * listing.num_rows, pa.string())
+    source = pa.repeat(pa.scalar(source_name), listing.num_rows)
     mine = listing.append_column("source", source)
     others = old.others(source_name)
     names = [name for name in others.column_names if name not in FOUND_SCHEMA.names]
     table = columns.concat([mine, others.select(names)])
-    return table.take(pc.sort_indices(table, [("source", "ascending")]))  # stable
+    return catalog.taken(table, pc.sort_indices(table, [("source", "ascending")]))  # stable
 
 
 def _at(rows: pa.Table, found: pa.Table) -> pa.Array:
@@ -132,25 +136,15 @@ def _parts(work: Path, sizes: list[int], but: Container[str] = ()) -> pa.Table:
     return pa.concat_tables([part_schema(sizes).empty_table(), *(pq.read_table(file) for file in files)])
 
 
-def _read(
-    todo: pa.Table,
-    total: int,
-    work: Path,
-    old: Previous,
-    settings: dict[str, Any],
-    limits: Limits,
-    executor: Executor,
-    progress: Progress,
-) -> None:
-    """Run the shards over ``todo``; each leaves its part under ``work``."""
-    table = todo.select(TODO_SCHEMA.names).cast(TODO_SCHEMA).combine_chunks()
+def _shards(
+    todo: pa.Table, work: Path, old: Previous, settings: dict[str, Any], limits: Limits, workers: int
+) -> list[Shard]:
+    """``todo`` cut up, and written to ``work``; each shard will leave its part there."""
+    table = todo.cast(TODO_SCHEMA).combine_chunks()
     file = work / "todo.arrow"
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, TODO_SCHEMA) as writer:
         writer.write_table(table)
-    if not len(table):
-        progress(total, total)
-        return
-    length = int(np.clip(len(table) // (8 * executor.workers), 64, 2048))
+    length = int(np.clip(len(table) // (8 * workers), 64, 2048))
     taken = [int(path.name.split("-")[1]) for path in (work / "parts").glob("part-*.parquet")]
     first = max([old.next_part(), *(number + 1 for number in taken)])
     shards = []
@@ -167,8 +161,15 @@ def _read(
             "name": f"part-{number:05d}-{hashlib.sha256(key).hexdigest()[:8]}",
         }
         shards.append(Shard(payload, stop - start))
-    kept = total - len(table)
+    return shards
+
+
+def _read(shards: Sequence[Shard], total: int, limits: Limits, executor: Executor, progress: Progress) -> None:
+    """Run the shards; what is not in them is kept."""
+    kept = total - sum(shard.steps for shard in shards)
     progress(kept, total)
+    if not shards:
+        return
     for _ in executor.run(_TASK, shards, time_limit=limits.seconds, progress=lambda done: progress(kept + done, total)):
         pass
 
@@ -181,7 +182,8 @@ def _assemble(
     lost = pc.sum(pc.and_(pc.is_null(at), pc.is_null(wanted.column("reason")))).as_py() or 0
     if lost:
         raise NitariError(f"{lost} items were neither read nor refused. Please report this; running again may help")
-    results = found.take(at)
+    results = catalog.taken(found, at)
+    del found
     refused = pc.is_valid(wanted.column("reason"))
     values = {name: wanted.column(name) for name in _LISTED}
     for name in FOUND_SCHEMA.names:
@@ -200,7 +202,7 @@ def _assemble(
     table = table.select([*catalog.SCHEMA.names, *dict.fromkeys(order)])
     table, rows = catalog.arrange(table)
     ready = catalog.counts(table)[catalog.READY]
-    return table, results.take(pa.array(rows[:ready]))
+    return table, catalog.taken(results, pa.array(rows[:ready]))
 
 
 def _publish(
