@@ -69,6 +69,7 @@ def measured(
             threads=cfg.workers or os.cpu_count() or 1,
             mlflow_run=tracked.run_id,
             progress=Progress("evaluate copies"),
+            comparing=Progress("evaluate ranks"),
         )
         found = results(artifact)
         tracked.set_tags({"evaluation": artifact.id})

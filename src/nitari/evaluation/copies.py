@@ -86,14 +86,13 @@ def make_copies(
     return Copies(np.array(kept, np.int64), names, stacked)
 
 
-def copy_recall(subject: Subject, copies: Copies, groups: np.ndarray) -> np.ndarray:
+def copy_recall(subject: Subject, copies: Copies, groups: np.ndarray, progress: Progress = silent) -> np.ndarray:
     """(q, distortions, len(KS)): 1 where the original is among the first k of the whole gallery, 0 where not."""
     gallery = np.arange(len(groups))
     vectors = copies.vectors[subject.name]  # (q, distortions, width)
     asked = vectors.reshape(-1, vectors.shape[-1])
-    ranked = ranks(
-        subject.space, asked, subject.vectors, gallery, groups, np.repeat(groups[copies.rows], vectors.shape[1])
-    )
+    wanted = np.repeat(groups[copies.rows], vectors.shape[1])
+    ranked = ranks(subject.space, asked, subject.vectors, gallery, groups, wanted, progress)
     return np.stack([ranked.hit_at(k) for k in KS], axis=1).reshape(*vectors.shape[:2], len(KS))
 
 

@@ -73,6 +73,7 @@ def evaluate(
     threads: int = 1,
     mlflow_run: str | None = None,
     progress: Progress = silent,
+    comparing: Progress = silent,
 ) -> Artifact:
     """Measure published embeddings of the newest catalog, the first being the one in question, the others beside it.
 
@@ -110,7 +111,7 @@ def evaluate(
     measured = {}
     for subject in subjects:
         relevant = None if task is None else task.relevant(rank(subject, task, seed))
-        hits = None if copies is None else copy_recall(subject, copies, groups)
+        hits = None if copies is None else copy_recall(subject, copies, groups, comparing)
         measured[subject.name] = {
             **_labels(catalog, subject.name, task, relevant, settings, seed, tables),
             **_copies(catalog, subject.name, copies, hits, settings, seed, tables),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nitari.space import Space
+from nitari.steps import Progress, silent
 
 BLOCK = 8_000_000
 """Distances held at once, at most."""
@@ -68,7 +69,13 @@ class Ranks(NamedTuple):
 
 
 def ranks(
-    space: Space, queries: np.ndarray, vectors: np.ndarray, gallery: np.ndarray, groups: np.ndarray, wanted: np.ndarray
+    space: Space,
+    queries: np.ndarray,
+    vectors: np.ndarray,
+    gallery: np.ndarray,
+    groups: np.ndarray,
+    wanted: np.ndarray,
+    progress: Progress = silent,
 ) -> Ranks:
     """Rank, for each query, the rows of ``gallery`` whose group is the one ``wanted``; there is one at least.
 
@@ -94,6 +101,7 @@ def ranks(
             some = np.flatnonzero(counts)  # few: most of a gallery is farther than what is wanted
             near[part] += counts
             nearer[first + some] += (found[some] < least[first + some, None]).sum(axis=1)
+        progress(min(start + _ROWS, len(gallery)), len(gallery))
     return Ranks(nearer, np.maximum(near - nearer - same, 0), same)  # rounding differs between shapes of products
 
 
