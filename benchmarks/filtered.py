@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from benchmarks.search import DIM, RESULTS, K, patches
 from nitari.collection import Collection
@@ -108,6 +109,11 @@ def clusters(vectors: np.ndarray, parts: int, random: np.random.Generator) -> np
 def measured(
     name: str, index: Planned, exact: Exact, queries: np.ndarray, masks: Masks, rounds: int = ROUNDS
 ) -> list[Row]:
+    with threadpool_limits(1, user_api="blas"):
+        return _measured(name, index, exact, queries, masks, rounds)
+
+
+def _measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, masks: Masks, rounds: int) -> list[Row]:
     base = times(lambda q: index.search(q, K), queries, rounds)
     truth = exact.search(queries, K).distances
     recall = ann_recall(index.search(queries, K).distances, truth).mean()

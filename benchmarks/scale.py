@@ -98,8 +98,8 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
         if name in stages:
             continue
         print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
-        before = _disk(collection.path)
-        stages[name] = step() | {"disk_mb": round((_disk(collection.path) - before) / 1e6, 1)}
+        before = _disk(folder)
+        stages[name] = step() | {"disk_mb": round((_disk(folder) - before) / 1e6, 1)}
         _save(results)
     stages["total"] = {
         "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),

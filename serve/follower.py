@@ -13,13 +13,18 @@ from typing import Self
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
 
+from .api.settings import TOKEN
+
 log = logging.getLogger(__name__)
+
+# A pull goes on where it was ended; one that outlived its server would keep the next one from pulling.
+_PULL = "import sys; from nitari import cli, startup; startup.die_with({parent}); sys.exit(cli.main())"
 
 
 @dataclass
 class Follower:
-    """Pulls from ``origin`` when entered, and every ``seconds`` from then on, in a process apart: what that imports, and a
-    store that hangs, are no matter for those who serve. They notice the switch by themselves.
+    """Pulls from ``origin`` when entered, and every ``seconds`` from then on, in a process apart that ends with this one: what
+    that imports, and a store that hangs, are no matter for those who serve. They notice the switch by themselves.
 
     Entering raises ArtifactError where nothing can be pulled and there is no release here to go on with.
     """
@@ -45,24 +50,27 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()  # a pull goes on where it was ended
+            self._process.terminate()
         self._thread.join()
 
     def pull(self) -> str:
         """Once; returns what went wrong, or nothing."""
         words = [f"collection={self.collection.name}", f"from={self.origin}", f"root={self.collection.path.parent}"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "nitari", "pull", *words, "format=json"],
+            [sys.executable, "-c", _PULL.format(parent=os.getpid()), "pull", *words, "format=json"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            env={name: value for name, value in os.environ.items() if name != TOKEN} | {"OMP_NUM_THREADS": "1"},
         )
+        if self._stop.is_set():
+            self._process.terminate()
         _, errors = self._process.communicate()
         if not self._process.returncode:
             return ""
-        return (errors.strip().splitlines() or [f"it ended with {self._process.returncode}"])[-1]
+        said = errors.strip().splitlines() or [f"It ended with {self._process.returncode}"]
+        return said[-1].removeprefix("nitari: ")
 
     def _follow(self) -> None:
         while not self._stop.wait(self.seconds):

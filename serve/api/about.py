@@ -15,7 +15,7 @@ from nitari.recommend.recommender import Recommender
 from . import atlas
 from .context import Here, answer, aside
 from .problem import Problem
-from .schema import Boxing, Counting, problems
+from .schema import Boxing, Counting, Named, problems
 
 router = APIRouter(prefix="/v1", tags=["collection"])
 
@@ -86,7 +86,7 @@ class Map(BaseModel):
 
 
 @router.get("/collection", response_model=About, responses=problems(404, 422))
-async def collection(here: Here, release: str | None = None) -> Response:
+async def collection(here: Here, release: Named = None) -> Response:
     """What is served, and what it can be asked with."""
     recommender = await here.recommender(release)
     return answer(await asyncio.to_thread(_about, here, recommender))

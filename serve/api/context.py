@@ -19,7 +19,7 @@ from nitari.recommend import cursor
 from nitari.recommend.recommender import Recommender
 
 from .metrics import Metrics
-from .problem import Problem
+from .problem import Busy, Problem
 from .settings import Settings
 from .shelf import Shelf
 from .workshop import Workshop
@@ -44,16 +44,15 @@ class Context:
     async def recommender(self, release: str | None, after: str | None = None) -> Recommender:
         """The current one at once, another release's when it is open. 503 where too many wait for others.
 
-        Where no release is named, that of the cursor ``after`` is taken if it is still there: pages go on after a swap.
+        Where no release is named, that of the cursor ``after`` is taken if it is still open: pages go on after a swap.
         """
-        if release is None and after is not None:
-            before = cursor.release_of(after)
-            release = before if before in self.collection.ids("release") else None
         found = self.shelf.find(release)
+        if release is None and after is not None:
+            found = self.shelf.find(cursor.release_of(after)) or found
         if found is not None or release is None:
             return found or self.shelf.current
         if self._waiting >= _QUEUE:
-            raise Problem(503, f"{self._waiting} requests wait for a release to be opened. Come again in a moment")
+            raise Busy(f"{self._waiting} requests wait for a release to be opened. Come again in a moment")
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._opening, self.shelf.get, release)

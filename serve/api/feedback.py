@@ -18,14 +18,14 @@ _MOST = 4e9  # bytes of the log, which anybody may write to
 router = APIRouter(prefix="/v1", tags=["feedback"])
 
 
-@router.post("/feedback", response_model=schema.Accepted, responses=problems(400, 408, 422))
+@router.post("/feedback", response_model=schema.Accepted, responses=problems(400, 408, 422, 507))
 async def feedback(here: Here, asked: Events) -> Response:
     """Events, on disk when this is answered. ``nitari evaluate feedback=true`` replays them."""
     if not here.settings.feedback:
         raise Problem(403, "This server keeps no feedback. Start it with: nitari serve feedback=true")
     if _size(here.feedback.folder) > _MOST:
         raise Problem(
-            503, f"The log of feedback has reached {_MOST / 1e9:g} GB. Move '{here.feedback.folder.name}' away"
+            507, f"The log of feedback has reached {_MOST / 1e9:g} GB. Move '{here.feedback.folder.name}' away"
         )
     events = [event.model_dump(exclude_none=True) for event in asked.events]
     return answer({"accepted": await asyncio.to_thread(here.feedback.append, events)})

@@ -84,7 +84,14 @@ class Gate:
             if started:
                 raise
             refusing = scope["method"] not in _BARE
-            await _refuse(answer, refused, scope["path"])
+            await _refuse(answer, refused, scope["path"], self._readable(scope))
+
+    def _readable(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """The headers by which pages of an origin that may ask can read why they were refused."""
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+        if origin.decode("latin-1") not in self.origins:
+            return []
+        return [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
 
     def _checked(self, scope: Scope) -> int:
         """Bytes that the body may have; raises Problem."""
@@ -142,12 +149,12 @@ def _name(host: str) -> str:
     return _PORT.sub("", host).strip("[]") if not host.startswith("::") else host
 
 
-async def _refuse(send: Send, refused: Problem, path: str) -> None:
+async def _refuse(send: Send, refused: Problem, path: str, more: Sequence[tuple[bytes, bytes]]) -> None:
     content = problem.body(refused.status_code, refused.detail, path)
     headers = [
         (b"content-type", problem.MEDIA_TYPE.encode()),
         (b"content-length", str(len(content)).encode()),
     ]
-    headers += [(k.encode(), v.encode()) for k, v in problem.HEADERS.get(refused.status_code, {}).items()]
+    headers += [*more, *((k.encode(), v.encode()) for k, v in (refused.headers or {}).items())]
     await send({"type": "http.response.start", "status": refused.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": content})

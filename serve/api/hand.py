@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ import orjson
 from nitari.collection import Collection
 from nitari.errors import NitariError, PictureError, QueryError
 from nitari.images.decode import Limits, decode
-from nitari.startup import without_pandas
+from nitari.startup import die_with, without_pandas
 from nitari.steps.picture_encoder import PictureEncoder
 
 from .uploads import Uploads
@@ -74,11 +73,7 @@ def cut(pixels: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarra
 
 def main(root: str, collection: str, parent: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != int(parent):
-            return
+    die_with(int(parent))
     source, out = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     without_pandas()

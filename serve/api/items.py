@@ -18,7 +18,7 @@ from nitari.recommend.listing import attributes, browse
 from . import schema
 from .context import Context, Here, answer, aside, row_of
 from .problem import Problem
-from .schema import Browsing, problems
+from .schema import Browsing, Named, problems
 from .uploads import Uploads
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
@@ -46,7 +46,7 @@ class Guard:
         given = given.strip() if scheme.lower() == "bearer" else ""
         if not hmac.compare_digest(given.encode("latin-1", "replace"), self.token.encode()):
             what = "The token is not the server's" if given else "There is no token"
-            raise Problem(401, f"{what}. Send its own: Authorization: Bearer TOKEN")
+            raise Problem(401, f"{what}. Send its own: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"})
 
 
 async def _writer(here: Here, request: Request, _: Annotated[object, Depends(_bearer)]) -> Context:
@@ -71,13 +71,13 @@ async def items(here: Here, asked: Browsing) -> Response:
 
 
 @router.get("/{item_id}", response_model=schema.Item, responses=problems(404, 422))
-async def item(here: Here, item_id: str, release: Annotated[str | None, Query(max_length=128)] = None) -> Response:
+async def item(here: Here, item_id: str, release: Named = None) -> Response:
     """What is known of an item."""
     recommender = await here.recommender(release)
     row = row_of(recommender, item_id)
     found = {
         "item_id": recommender.catalog.item_ids[row].decode(),
-        "removed": bool(row in recommender.hidden),
+        "removed": recommender.hides(row),
         "attributes": attributes(recommender, row),
     }
     about = {"collection": recommender.collection.name, "release": recommender.release.id}
@@ -98,12 +98,12 @@ async def thumbnail(
     request: Request,
     item_id: str,
     side: Annotated[int, Query(ge=1, le=10_000, description="pixels wanted of the longer side")] = 256,
-    release: Annotated[str | None, Query(max_length=128)] = None,
+    release: Named = None,
 ) -> Response:
     """The smallest picture that is kept of at least ``side`` pixels, or the largest there is."""
     recommender = await here.recommender(release)
     row = row_of(recommender, item_id)
-    if len(recommender.hidden) and row in recommender.hidden:
+    if recommender.hides(row):
         raise Problem(404, f"Item '{item_id}' was removed")
     data = recommender.thumbnail(item_id, side)
     tag = f'"{len(data):x}-{zlib.crc32(data):08x}"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -37,18 +38,25 @@ TITLES = {
     422: "The request is not as described",
     500: "Damaged or broken",
     503: "Not now",
+    507: "No room left",
 }
-HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
 class Problem(HTTPException):
     """Raised by routes and by the gate; becomes the answer. An HTTPException, which FastAPI lets through while it reads
-    a body.
+    a body. ``headers`` go with the answer, ``more`` into the document.
     """
 
-    def __init__(self, status: int, detail: str, **more: Any) -> None:
-        super().__init__(status, detail)
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        super().__init__(status, detail, headers)
         self.more = more
+
+
+class Busy(Problem):
+    """503, of what will be over in a moment."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, detail, {"Retry-After": "1"})
 
 
 def body(status: int, detail: str, path: str, **more: Any) -> bytes:
@@ -59,9 +67,11 @@ def body(status: int, detail: str, path: str, **more: Any) -> bytes:
     )
 
 
-def respond(request: Request, status: int, detail: str, **more: Any) -> Response:
+def respond(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+) -> Response:
     content = body(status, request.app.state.context.told(detail), request.url.path, **more)
-    return Response(content, status, HEADERS.get(status), MEDIA_TYPE)
+    return Response(content, status, headers, MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -69,7 +79,7 @@ def install(app: FastAPI) -> None:
 
     async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
-        return respond(request, error.status_code, error.detail, **error.more)
+        return respond(request, error.status_code, error.detail, error.headers, **error.more)
 
     async def known(request: Request, error: Exception) -> Response:
         status, more = _status(error)
@@ -87,13 +97,8 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        answer = respond(
-            request,
-            error.status_code,
-            f"{request.method} {request.url.path}: {error.detail}. /openapi.json describes what there is",
-        )
-        answer.headers.update(error.headers or {})
-        return answer
+        detail = f"{request.method} {request.url.path}: {error.detail}. /openapi.json describes what there is"
+        return respond(request, error.status_code, detail, error.headers)
 
     async def broken(request: Request, error: Exception) -> Response:
         log.exception("%s %s", request.method, request.url.path, exc_info=error)

@@ -26,6 +26,7 @@ Where = Annotated[
 ]
 After = Annotated[Text | None, Field(description="`after` of the page before, for the next one")]
 Chosen = Annotated[Name | None, Field(description="id of a release; otherwise the current one")]
+Named = Annotated[Name | None, Query(description="id of a release; otherwise the current one")]
 Other = Annotated[
     Name | None, Field(description="another release: results of both by team draft, and which is whose in `arms`")
 ]

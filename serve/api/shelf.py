@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, NitariError
 from nitari.recommend.recommender import Recommender
+from nitari.recommend.words import TextSource
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Shelf:
         with self._opening:
             found = self.find(release)
             if found is None:
+                self.collection.release(release)  # ArtifactError: nothing is closed for one that is not there
                 self._other = None  # before another one takes its memory
                 found = self._opened(release)
                 self._other = _Other(found, time.monotonic())
@@ -70,7 +72,10 @@ class Shelf:
         with self._refreshing:
             try:
                 swapped = self._swap()
-                return self._follow() or swapped
+                followed = self._follow()
+                if self._refused is None:
+                    self.trouble = None
+                return followed or swapped
             except NitariError as error:
                 self._trouble(None, str(error))
                 return False
@@ -79,7 +84,7 @@ class Shelf:
         chosen = self.collection.current
         before = self.current
         if chosen == before.release.id:
-            self._refused = self.trouble = None
+            self._refused = None
             return False
         if self._refused is not None and self._refused[0] == chosen and time.monotonic() < self._refused[1]:
             return False
@@ -93,7 +98,7 @@ class Shelf:
             return False
         self.current, self._other = newer, _Other(before, time.monotonic())  # pages that are open go on with it
         self.swaps += 1
-        self._refused = self.trouble = None
+        self._refused = None
         del before, newer
         gc.collect()  # a release's memory is too much to wait for
         return True
@@ -133,7 +138,9 @@ class Shelf:
 def _warm(recommender: Recommender) -> None:
     """Verify and open everything now, and ask once, so that the first request does not wait."""
     for name in recommender.sources:
-        recommender.source(name)
+        source = recommender.source(name)
+        if isinstance(source, TextSource):
+            source.warm()
     hidden = set(recommender.hidden[: recommender.catalog.n_ready].tolist())
     row = next((row for row in range(recommender.catalog.n_ready) if row not in hidden), None)
     if row is not None:

@@ -23,7 +23,7 @@ import orjson
 from nitari.errors import PictureError, QueryError
 from nitari.recommend.source import Encoded
 
-from .problem import Problem
+from .problem import Busy, Problem
 from .settings import TOKEN
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Workshop:
         self, head: Mapping[str, Any], data: bytes, seconds: float | None = None
     ) -> tuple[dict[str, Any], bytes]:
         if self._waiting >= _QUEUE:
-            raise Problem(503, f"{self._waiting} pictures are waiting to be read. Come again in a moment")
+            raise Busy(f"{self._waiting} pictures are waiting to be read. Come again in a moment")
         self._waiting += 1
         try:
             async with self._turn:

@@ -77,6 +77,19 @@ def test_ranks_count_what_is_nearer(space: Space):
         assert result.tied[query] == sum(abs(d - own) <= 1e-5 for d in others)
 
 
+@pytest.mark.parametrize("space", SPACES, ids=lambda s: s.metric)
+def test_a_copy_is_never_farther_than_another(space: Space):
+    """Where the query is the very vector that is wanted, whatever the shapes of the products it is compared in."""
+    random = np.random.default_rng(3)
+    base = vectors(space, 800)
+    if space.metric != "hamming":
+        base = np.concatenate([base, 20 + base[:200] * 3]).astype(np.float32)
+    rows = random.choice(len(base), 60, replace=False)
+    found = ranks(space, base[rows], base, np.arange(len(base)), np.arange(len(base)), rows)
+    assert (found.nearer == 0).all()
+    assert (found.hit_at(1) == 1).mean() > 0.9
+
+
 def test_a_picture_is_found_by_its_own_vector_whatever_its_duplicates():
     base = vectors(COSINE, 30)
     base[11] = base[10]

@@ -74,6 +74,30 @@ def test_what_was_added_is_found_by_what_is_typed(grown):
     assert grown.candidates(grown.typed("scarf"), 9, Selection(None, np.array([0, 6, 7, 8]))).tolist() == [7]
 
 
+def test_what_one_side_holds_is_not_guessed_by_the_other(tmp_path):
+    write(tmp_path, ["red coat", "warm coat", "coat"])
+    source = TextSource(TextIndex(tmp_path), [], lambda: ["boat", "boat shoe"])
+    assert sorted(source.candidates(source.typed("boat"), 9).tolist()) == [3, 4]
+    assert sorted(source.candidates(source.typed("coat"), 9).tolist()) == [0, 1, 2]
+    assert (
+        source.candidates(source.typed("coats boat"), 9).tolist()[0] == 3
+    )  # nobody has coats: coat is meant, and counts less
+    assert sorted(source.candidates(source.typed("boa"), 9).tolist()) == [3, 4]
+
+
+def test_a_word_counts_the_same_on_both_sides(tmp_path):
+    everything = ["red coat", "blue coat", "coat", "red shoe", "green shoe", "coat"]
+    write(tmp_path, everything)
+    whole = TextIndex(tmp_path)
+    (tmp_path / "part").mkdir()
+    write(tmp_path / "part", everything[:4])
+    source = TextSource(TextIndex(tmp_path / "part"), [], lambda: everything[4:])
+    for text in ("red coat", "green", "shoe red", "coat"):
+        query = source.typed(text)
+        found = source.measure(query, np.arange(6))
+        assert np.allclose(found, whole.similarity(whole.ask(text), np.arange(6)), atol=0.03), text
+
+
 def test_what_was_added_is_liked_and_is_like_others(grown):
     query = grown.query(like(5))  # the word of one indexed item, and of one that was added
     assert grown.candidates(query, 9).tolist() == [5, 7]

@@ -13,6 +13,7 @@ from nitari.steps import Progress, silent
 BLOCK = 8_000_000
 """Distances held at once, at most."""
 _ROWS, _QUERIES = 1024, 2048  # compared at once where they are only counted: 8 MB of distances, which stay in the cache
+_ROUNDED = 4e-6  # of a squared norm
 TOLERANCE = 1e-6
 """Distances that differ by less than this, times the larger of 1 and the distance, are equal."""
 
@@ -85,7 +86,7 @@ def ranks(
     own = np.full(len(queries), np.inf, np.float32)
     for found in _wanted(space, queries, vectors, gallery, groups, wanted):
         own = np.minimum(own, found.min(axis=1, initial=np.inf))
-    margin = TOLERANCE * np.maximum(1, own)
+    margin = _margin(space, queries, own)
     least, most = own - margin, own + margin  # within them a distance is the same as one's own
     same = np.zeros(len(queries), np.int64)
     for found in _wanted(space, queries, vectors, gallery, groups, wanted):
@@ -103,6 +104,17 @@ def ranks(
             nearer[first + some] += (found[some] < least[first + some, None]).sum(axis=1)
         progress(min(start + _ROWS, len(gallery)), len(gallery))
     return Ranks(nearer, np.maximum(near - nearer - same, 0), same)  # rounding differs between shapes of products
+
+
+def _margin(space: Space, queries: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """(q,) what rounding may do to a distance, more than which tells two apart. A small Euclidean distance is a difference
+    of large numbers: vectors of the query's norm that are equal may be ``sqrt(float32's epsilon)`` of it apart.
+    """
+    margin = TOLERANCE * np.maximum(1, own)
+    if space.metric not in ("l2", "normalized_l2"):
+        return margin
+    norms = np.ones(len(own)) if space.metric == "normalized_l2" else np.linalg.norm(queries, axis=1)
+    return np.maximum(margin, np.sqrt(own**2 + _ROUNDED * norms**2) - own).astype(np.float32)
 
 
 def _wanted(

@@ -5,7 +5,6 @@ Workers ignore SIGINT, which the parent handles, and end when the parent does, h
 
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
 import os
@@ -25,6 +24,7 @@ from typing import IO, Any, Self
 
 from nitari.errors import ConfigError, NitariError
 from nitari.executor import CRASHED, PATIENCE, TIMEOUT, Result, Shard, Steps, available_cores, resolve, silent
+from nitari.startup import die_with
 
 _SLOT = 16  # bytes a worker on the board: int64 step, int64 monotonic ns at which it began; 0 where none is under way
 _POLL = 0.1  # seconds
@@ -211,7 +211,7 @@ class _Worker:
 def _serve(board_file: int, slot: int, parent: int) -> None:
     """The worker's side: tasks on standard input, answers on what was standard output."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with(parent)
+    die_with(parent)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with mmap.mmap(board_file, 0) as memory, memoryview(memory).cast("q") as board:
@@ -244,12 +244,3 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
     os._exit(0)
-
-
-def _die_with(parent: int) -> None:
-    """On Linux the kernel ends this process with its parent, even while a decoder holds the interpreter lock."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(0)

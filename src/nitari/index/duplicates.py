@@ -131,11 +131,7 @@ class Distinct:
         """(n,) bool of rows -> (groups,) bool: whether any of a group is among them."""
         assert self._groups is not None
         members, starts = self._groups
-        found = mask[members[starts[:-1]]]
-        several = np.flatnonzero(np.diff(starts) > 1)
-        for group in several[~found[several]].tolist():
-            found[group] = mask[members[starts[group] : starts[group + 1]]].any()
-        return np.asarray(found)
+        return np.asarray(np.logical_or.reduceat(mask[members], starts[:-1]))
 
     def _expanded(self, listed: np.ndarray, most: int | None) -> np.ndarray:
         """(m,) int64: what is equal to the vectors listed, in their order."""

@@ -18,6 +18,7 @@ from nitari.cells import ID
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.errors import ArtifactError
 from nitari.filters import Selection
 from nitari.thumbnails import Thumbnails
 
@@ -103,27 +104,34 @@ class Live:
 
 
 def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition | None]) -> dict[str, Addition | None]:
-    """The additions there are, by id, the oldest first, with all their rows; None: one of other spaces."""
+    """The additions there are, by id, the oldest first, with all their rows; None: one of other spaces, or damaged."""
     found: dict[str, Addition | None] = {}
     for addition_id in changes.ids():
         if addition_id in before:
             found[addition_id] = before[addition_id]
             continue
-        small = changes.addition(addition_id)
-        spaces = changes.spaces(addition_id)
-        if any(spaces.get(name) != key for name, key in keys.items()):
-            log.warning(
-                "Addition '%s' was extracted for other spaces than this release has, and is left out. Ingest its source, "
-                "and build",
-                addition_id,
-            )
+        try:
+            found[addition_id] = _addition(changes, addition_id, keys)
+        except ArtifactError as error:
+            log.error("Addition '%s' is left out: %s", addition_id, error)
             found[addition_id] = None
-            continue
-        catalog = Catalog(small.latest("catalog"), mapped=False)
-        vectors = {name: _vectors(small, name, catalog) for name in keys}
-        table = pq.read_table(catalog.artifact.file(FILE))
-        found[addition_id] = Addition(small, catalog, np.arange(catalog.n_ready), vectors, table)
     return found
+
+
+def _addition(changes: Changes, addition_id: str, keys: dict[str, str]) -> Addition | None:
+    """With all its rows; None where it is of other spaces. ArtifactError where it is damaged."""
+    small = changes.addition(addition_id)
+    spaces = changes.spaces(addition_id)
+    if any(spaces.get(name) != key for name, key in keys.items()):
+        log.warning(
+            "Addition '%s' was extracted for other spaces than this release has, and is left out. Ingest its source, and build",
+            addition_id,
+        )
+        return None
+    catalog = Catalog(small.latest("catalog"), mapped=False)
+    vectors = {name: _vectors(small, name, catalog) for name in keys}
+    table = pq.read_table(catalog.artifact.file(FILE))
+    return Addition(small, catalog, np.arange(catalog.n_ready), vectors, table)
 
 
 def _counted(opened: dict[str, Addition | None], stored: Catalog) -> list[Addition]:

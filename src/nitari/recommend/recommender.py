@@ -31,7 +31,6 @@ from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
 from nitari.recommend.source import Encode, Picture, Source, SpaceSource
 from nitari.recommend.words import TextSource
-from nitari.text.columns import texts
 from nitari.text.index import TextIndex
 
 _FEW = 256  # hidden rows that are passed over among the results; more of them make a selection of all others
@@ -64,7 +63,7 @@ class Recommender:
         if "text" in release.manifest.parents:
             words = collection.parent(release, "text")
             words.expect_parent("catalog", self._live.catalog.artifact)
-            self.add(self._words(TextIndex.open(words), words.manifest.config["columns"]))
+            self.add(TextSource.over(TextIndex.open(words), words.manifest.config["columns"], self.catalog))
         self._indexes: dict[str, Index] = {}
         self._open: dict[str, SpaceSource] = {}
         self._lock = threading.Lock()
@@ -89,7 +88,7 @@ class Recommender:
             newer._open = {}
             newer._added = dict(self._added)
             if isinstance(words := self._added.get("text"), TextSource):
-                newer.add(newer._words(words.index, words.columns))
+                newer.add(TextSource.over(words.index, words.columns, newer.catalog))
         return newer
 
     @property
@@ -209,8 +208,12 @@ class Recommender:
         return Page(self.collection.name, self.release.id, self.results(found), shown or None, more)
 
     def thumbnail(self, item: str, side: int) -> bytes:
-        """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError when unknown."""
-        return self._live.thumbnail(self.catalog.row(item), side)
+        """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError where it is
+        unknown or was removed.
+        """
+        row = self.catalog.row(item)
+        self._check_shown(row)
+        return self._live.thumbnail(row, side)
 
     @property
     def thumbnail_sizes(self) -> list[int]:
@@ -224,9 +227,17 @@ class Recommender:
     def _entries(self, items: Likes) -> tuple[int | Picture, ...]:
         found = entries(self.catalog, items)
         for entry in found:
-            if isinstance(entry, int) and self._live.hides(entry):
-                raise QueryError(f"Item '{self.catalog.ids([entry])[0]}' was removed. Ask with another one")
+            if isinstance(entry, int):
+                self._check_shown(entry)
         return found
+
+    def hides(self, row: int) -> bool:
+        """Whether a row was removed, or has a newer one."""
+        return self._live.hides(row)
+
+    def _check_shown(self, row: int) -> None:
+        if self.hides(row):
+            raise QueryError(f"Item '{self.catalog.ids([row])[0]}' was removed. Ask with another one")
 
     def _shown(self, history: dict[int, float]) -> dict[int, float]:
         return {row: weight for row, weight in history.items() if not self._live.hides(row)}
@@ -264,11 +275,6 @@ class Recommender:
             )
             for ranked, item, record in zip(found, ids, records, strict=True)
         ]
-
-    def _words(self, index: TextIndex, columns: Sequence[str]) -> TextSource:
-        catalog = self.catalog
-        late = (lambda: texts(catalog, columns, len(index))) if catalog.n_ready > len(index) else None
-        return TextSource(index, columns, late)
 
     def _space(self, name: str) -> SpaceSource:
         with self._lock:

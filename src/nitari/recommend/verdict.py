@@ -12,7 +12,8 @@ from nitari.space import Space
 
 EXACT, COPY, LIKELY, NO = "exact", "copy", "likely", "no"
 VERDICTS = (EXACT, COPY, LIKELY, NO)
-"""The same bytes; within the copy threshold of a space; within the likely one, or agreeing in geometry; neither."""
+"""The same bytes; within the copy threshold of a space, or the same pixels once one is laid over the other; within the likely
+threshold, or agreeing in geometry; neither."""
 
 
 class Threshold(NamedTuple):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
+from nitari.catalog import Catalog
 from nitari.filters import Selection
 from nitari.recommend.source import Seeds
+from nitari.text.columns import texts
 from nitari.text.index import Query, TextIndex, telling
 
 
@@ -39,10 +41,20 @@ class TextSource:
         self.columns = columns
         self._added = added
 
+    @classmethod
+    def over(cls, index: TextIndex, columns: Sequence[str], catalog: Catalog) -> Self:
+        """Of all rows of ``catalog``, of which ``index`` has the first."""
+        late = (lambda: texts(catalog, columns, len(index))) if catalog.n_ready > len(index) else None
+        return cls(index, columns, late)
+
     @cached_property
     def tail(self) -> TextIndex | None:
         """Of the rows that were added since."""
         return None if self._added is None else TextIndex.beside(self.index, self._added())
+
+    def warm(self) -> None:
+        """Read what was added now."""
+        _ = self.tail
 
     def query(self, seeds: Seeds) -> Asked | None:
         """None where the liked items have no word that others share."""
@@ -57,7 +69,8 @@ class TextSource:
 
     def typed(self, text: str) -> Asked:
         """Words that somebody typed; QueryError where there are none."""
-        return Asked(self.index.ask(text), None if self.tail is None else self.tail.ask(text))
+        tail = self.tail
+        return Asked(self.index.ask(text, tail), None if tail is None else tail.ask(text, self.index))
 
     def candidates(self, query: Asked | None, k: int, where: Selection | None = None) -> np.ndarray:
         if query is None:

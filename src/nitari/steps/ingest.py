@@ -67,7 +67,6 @@ def ingest(
         sources = _sources(old, source_name, listing, about)
         work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
         wanted = _wanted(listing, old, source_name)
-        del listing  # millions of rows are held as few times as can be
         killed = _parts(work, settings["sizes"])
         killed = killed.filter(pc.invert(pc.is_in(killed.column("reason"), value_set=pa.array(PASSING))))
         known = pa.concat_tables([killed, old.pool(source_name)])
@@ -76,7 +75,6 @@ def ingest(
         shards = _shards(wanted.select(TODO_SCHEMA.names).filter(unread), work, old, settings, limits, executor.workers)
         _read(shards, wanted.num_rows, limits, executor, progress)
         found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
-        del killed, known
         table, places = _assemble(wanted, found, old, source_name, sources)
         if old.artifact is None or not (
             old.same_settings and old.same_limits and sources == old.sources and table.equals(old.table)
@@ -183,7 +181,6 @@ def _assemble(
     if lost:
         raise NitariError(f"{lost} items were neither read nor refused. Please report this; running again may help")
     results = catalog.taken(found, at)
-    del found
     refused = pc.is_valid(wanted.column("reason"))
     values = {name: wanted.column(name) for name in _LISTED}
     for name in FOUND_SCHEMA.names:

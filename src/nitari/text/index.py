@@ -130,19 +130,23 @@ class TextIndex:
         query = self._asked(query)
         return np.minimum(self.scores(query, rows) / query.most, 1) if query.most else np.zeros(len(rows))
 
-    def ask(self, text: str) -> Query:
-        """What is looked for when somebody types ``text``. A word that nothing is like counts in ``total`` alone."""
+    def ask(self, text: str, beside: TextIndex | None = None) -> Query:
+        """What is looked for when somebody types ``text``. A word that nothing is like counts in ``total`` alone.
+
+        ``beside`` holds further rows, which are asked the same: a word counts on either side what it counts among all of
+        them, and nothing else is taken for it where the other side has it.
+        """
         if len(text) > _LONGEST:
             raise QueryError(f"The text to search for has {len(text):,} characters. Give at most {_LONGEST:,}")
         found = list(dict.fromkeys(words(text)))
         if not found:
             raise QueryError(f"The text '{text}' has no word in it. Give some letters or digits")
-        clauses, unknown = [], 0
+        clauses, missing = [], 0.0
         for word in found:
-            like_it = self._look_up(word)
+            like_it = self._look_up(word, beside)
             clauses += like_it
-            unknown += not like_it
-        total = sum(clause.weight for clause in clauses) + unknown * self.idf(0)
+            missing += 0.0 if like_it else self.idf(_count(beside, needed(word)), beside)
+        total = sum(clause.weight for clause in clauses) + missing
         return Query(tuple(clauses), total, total)
 
     def ask_like(self, rows: Sequence[int] | np.ndarray, weights: Sequence[float] | np.ndarray | None = None) -> Query:
@@ -167,21 +171,25 @@ class TextIndex:
         """The terms that a row is found by, each once, in no order that matters."""
         return [self._terms[term] for term in self._own_terms(self._check([row])[0])]
 
-    def idf(self, held: int) -> float:
-        """What a word counts that so many rows hold."""
-        return float(np.log1p((len(self) - held + 0.5) / (held + 0.5)))
+    def idf(self, held: int, beside: TextIndex | None = None) -> float:
+        """What a word counts that so many rows hold, of these and those ``beside``."""
+        n = len(self) + (0 if beside is None else len(beside))
+        return float(np.log1p((n - held + 0.5) / (held + 0.5)))
 
     def _asked(self, query: str | Query) -> Query:
         return self.ask(query) if isinstance(query, str) else query
 
-    def _look_up(self, word: str) -> list[Clause]:
+    def _look_up(self, word: str, beside: TextIndex | None) -> list[Clause]:
         """A word as it is, or else its parts, or else what may have been meant; nothing where nothing is like it."""
         wanted = needed(word)
+        there = _count(beside, wanted)
         if whole := self._together(wanted):
-            return [whole]
+            return [whole._replace(weight=self.idf(len(whole.rows) + there, beside))]
+        if there:
+            return []
         pieces = parts(word)
         if len(pieces) > 1:
-            return [clause for piece in pieces for clause in self._look_up(piece)]
+            return [clause for piece in pieces for clause in self._look_up(piece, beside)]
         if is_spaceless(word) and len(word) > 1:  # never all together: in pairs, or at least in characters
             pairs = [clause for pair in wanted if (clause := self._together([pair]))]
             return pairs or [clause for char in dict.fromkeys(word) if (clause := self._together(needed(char)))]
@@ -257,6 +265,12 @@ class TextIndex:
                 "it was made from another catalog version. Take the catalog of the release"
             )
         return rows.astype(np.int32)
+
+
+def _count(index: TextIndex | None, terms: Iterable[str]) -> int:
+    """How many rows hold all of ``terms``."""
+    held = None if index is None else index._together(terms)
+    return 0 if held is None else len(held.rows)
 
 
 def telling(

@@ -172,6 +172,22 @@ def test_other_hosts_and_origins_are_refused(client, first):
     )
 
 
+def test_pages_that_may_ask_can_read_why_they_were_refused(made, first):
+    from starlette.testclient import TestClient
+
+    from nitari.serve.api.app import create
+    from nitari.serve.api.settings import Settings
+
+    shop = "https://shop.example.org"
+    settings = Settings("shop", str(made), hosts=("testserver",), uploads=False, origins=(shop,), token="t" * 20)
+    with TestClient(create(settings)) as client:
+        for origin, read in ((shop, shop), ("https://evil.example", None)):
+            found = client.delete(f"/v1/items/{first}", headers={"Origin": origin})
+            assert found.status_code == (401 if read else 403)
+            assert found.headers.get("access-control-allow-origin") == read
+        assert found.headers.get("retry-after") is None
+
+
 def test_nothing_is_written_without_a_token(client, first):
     assert "token" in problem(client.delete(f"/v1/items/{first}"), 403)
 

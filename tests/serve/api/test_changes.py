@@ -1,6 +1,7 @@
 """What comes and goes while a server runs: items, releases, damage; and feedback."""
 
 import io
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -259,6 +260,40 @@ def test_a_damaged_release_is_refused_and_the_old_one_goes_on(served, root):
         if httpx.get(f"{url}/readyz").json()["trouble"] is None:
             break
     assert app.state.context.shelf.trouble is None
+
+
+def test_a_damaged_addition_is_left_out_and_stops_no_removal(writer, root, caplog):
+    added = writer.post("/v1/items", files={"picture": ("a.jpg", picture())}).json()["items"]
+    (new,) = added.values()
+    folder = next((root / "shop" / "additions").iterdir())
+    broken = folder.with_name(folder.name[:-1] + "z")
+    shutil.copytree(folder, broken)
+    (broken / "spaces.json").write_text("{")
+    item = ids(writer)[0]
+    assert writer.delete(f"/v1/items/{item}").json() == {"removed": True}
+    assert item not in ids(writer)
+    assert new in ids(writer)
+    assert sum(broken.name in record.message for record in caplog.records) == 1
+
+
+def test_a_release_that_is_not_there_closes_none(writer, root):
+    other = other_release(root)
+    assert writer.get(f"/v1/items?k=1&release={other.id}").status_code == 200
+    shelf = app_context(writer).shelf
+    opened = shelf.find(other.id)
+    assert opened is not None
+    assert writer.get("/v1/items?k=1&release=20010101T000000000-000000").status_code == 404
+    assert shelf.find(other.id) is opened
+    for path in ("/v1/items", "/v1/collection", f"/v1/items/{ids(writer)[0]}"):
+        assert writer.get(path, params={"release": "a" * 300}).status_code == 422
+
+
+def test_nothing_is_asked_with_what_was_removed(writer):
+    item = ids(writer)[0]
+    writer.delete(f"/v1/items/{item}")
+    for like in (item, {"item_id": item, "box": [0, 0, 1, 1]}):
+        found = writer.post("/v1/recommend", json={"like": [like]})
+        assert (found.status_code, "was removed" in found.json()["detail"]) == (400, True)
 
 
 def test_items_of_other_processes_are_noticed(served, root, make_pictures, tmp_path):
