@@ -88,7 +88,7 @@ def _model(results: dict[str, Any]) -> list[str]:
     for stage, quantities in model(results, largest).items():
         for quantity, line in quantities.items():
             measured = results[str(largest)].get(stage, {}).get(quantity)
-            if measured is None:
+            if not measured:
                 continue
             unit, predicted = QUANTITIES[quantity], line.at(largest)
             kind = {"seconds": "time", "peak_mb": "memory", "disk_mb": "disk"}[quantity]
