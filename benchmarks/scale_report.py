@@ -108,16 +108,21 @@ def plot(results: dict[str, Any], file: Path) -> None:
     import matplotlib.pyplot as plt
 
     sizes = sorted(int(name) for name in results)
+    stages = dict.fromkeys(
+        stage for run in results.values() for stage, found in run.items() if "seconds" in found and stage != "total"
+    )
+    colours = dict(zip(stages, plt.get_cmap("tab20").colors, strict=False))  # type: ignore[attr-defined]
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
     for axis, quantity, label in zip(axes, ("seconds", "peak_mb"), ("seconds", "own memory, MB"), strict=True):
-        for stage in dict.fromkeys(stage for stages in results.values() for stage in stages if stage != "total"):
+        for stage in stages:
             points = [(n, results[str(n)].get(stage, {}).get(quantity)) for n in sizes]
             points = [(n, value) for n, value in points if value]
             if len(points) > 1:
-                axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=stage)
+                axis.plot(*zip(*points, strict=True), marker="o", markersize=3, label=stage, color=colours[stage])
         axis.set(xscale="log", yscale="log", xlabel="pictures", ylabel=label)
         axis.grid(alpha=0.3)
-    axes[1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    lines, labels = axes[0].get_legend_handles_labels()  # of which the other has some
+    axes[1].legend(lines, labels, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(file, dpi=110)
     plt.close(figure)
 
