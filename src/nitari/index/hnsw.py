@@ -27,6 +27,7 @@ from nitari.space import Space
 FILE = "graph.nmslib"
 _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}
 _MAX_ROWS = 2**31 - 1  # ids are 32-bit
+_SHOWN = 200_000  # vectors from which on nmslib draws its bar on a terminal: they take it minutes
 _BATCH = 65536
 _CARELESS = 240  # what is looked at, at least, for candidates of several sources: benchmarks/fusion.py
 _STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
@@ -85,7 +86,7 @@ class Graph:
         for start in range(0, len(vectors), _BATCH):
             block = np.ascontiguousarray(vectors[start : start + _BATCH], np.float32)
             graph.addDataPointBatch(block, np.arange(start, start + len(block), dtype=np.int32))
-        graph.createIndex(self._settings)
+        graph.createIndex(self._settings, print_progress=len(vectors) >= _SHOWN and sys.stderr.isatty())
         self._graph, self._gate.value = graph, None
 
     def candidates(self, queries: np.ndarray, fetch: int, effort: int) -> list[np.ndarray]:
