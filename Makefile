@@ -34,7 +34,7 @@ check: install
 	$(BIN)/lint-imports
 
 test: check
-	$(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 # The same tests, and a kill, on a real Milvus server: the one in the wheel, for Linux on x86-64, apart from our own pins.
 test-milvus: install $(MILVUS)/.installed

@@ -61,13 +61,19 @@ def writer(root):
 
 
 @pytest.fixture
-def served(root):
-    """(url, app) of a real server, with little patience, that looks for changes all the time."""
-    settings = Settings("shop", str(root), poll=0.02, patience=1.0, upload=200_000, token=TOKEN)
+def patience():
+    """Seconds that a client of ``served`` has to send a request."""
+    return 20.0
+
+
+@pytest.fixture
+def served(root, patience):
+    """(url, app) of a real server that looks for changes all the time."""
+    settings = Settings("shop", str(root), poll=0.02, patience=patience, upload=200_000, token=TOKEN)
     app = create_app(settings)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        http = type("Hurried", (Impatient,), {"patience": 1.0})
+        http = type("Hurried", (Impatient,), {"patience": patience})
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, http=http, lifespan="on"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

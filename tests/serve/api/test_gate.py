@@ -8,6 +8,11 @@ import pytest
 
 
 @pytest.fixture
+def patience():
+    return 1.0
+
+
+@pytest.fixture
 def connect(served):
     """``connect()`` opens a connection; ``connect.head`` is a request's head but for its last line."""
     url = urlsplit(served[0])
