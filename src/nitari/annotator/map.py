@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _STATE = "map.json"
 _MARGIN, _REACH = 0.03, 0.05  # of the map's side: free at its edges; how far a neighbour on the map may pull
-_NEAREST, _BLOCK = 8, 8192  # anchors that place a picture; pictures at once
+_NEAREST, _BLOCK = 8, 1024  # anchors that place a picture; pictures at once
 
 
 class MapAnnotator:
@@ -79,7 +79,11 @@ class MapAnnotator:
         anchors, gaps = space.check(np.asarray(vectors[rows])), _gaps(at)
         for start in range(0, n, _BLOCK):
             part = slice(start, min(start + _BLOCK, n))
-            apart = space.distances(space.check(np.asarray(vectors[part])), anchors)
+            block = np.zeros(
+                (_BLOCK, vectors.shape[1]), vectors.dtype
+            )  # of one size: products of another one round otherwise
+            block[: part.stop - start] = vectors[part]
+            apart = space.distances(space.check(block), anchors)[: part.stop - start]
             found[part] = _placed(apart, at, gaps, _scatter(ids[part], self.seed))
             whole.progress(part.stop, n)
         found[rows] = at
