@@ -9,7 +9,9 @@ from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.extractor.colour import ColourExtractor
 from nitari.extractor.pixels import PixelsExtractor
+from nitari.recommend.recommender import Recommender
 from nitari.source.folder import FolderSource
 from nitari.steps.append import append
 from nitari.steps.build import build
@@ -116,3 +118,43 @@ def test_a_catalog_reads_what_was_added_as_ready_rows(
     selection = whole.select(f"file_name={names[-1]}")
     assert selection is not None
     assert plain.n_ready + 1 in selection.rows
+
+
+def test_what_was_appended_is_in_a_release_of_other_spaces(tmp_path: Path, shoes: Collection, make_pictures, caplog):
+    """And stays in the releases before it, for a way back."""
+    more(tmp_path, make_pictures, shoes)
+    first = shoes.current
+    done = append(shoes, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
+    extract(shoes, ColourExtractor(), threads=1)
+    release = build(shoes, EXACT)
+    assert release.manifest.info["spaces"] == ["colour", "pixels"]
+    assert len(Changes(shoes).ids()) == 2
+    build(shoes, EXACT, weights={"colour": 1})
+    assert len(Changes(shoes).ids()) == 2
+    for one in (release.id, first):
+        caplog.clear()
+        served = Recommender.open(shoes, one)
+        found = served.recommend(served.catalog.ids([served.catalog.n_ready - 1]), k=50, collapse=False)
+        assert len(found.results) == 14
+    small = Changes(shoes).addition(max(Changes(shoes).ids(), key=lambda one: one != done.addition))
+    assert sorted(small.spaces()) == ["colour", "pixels"]
+
+
+def test_a_damaged_addition_stops_no_build(tmp_path: Path, shoes: Collection, make_pictures, caplog):
+    more(tmp_path, make_pictures, shoes)
+    done = append(shoes, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
+    extract(shoes, ColourExtractor(), threads=1)
+    next(Changes(shoes).addition(done.addition).path.glob("catalog/*/manifest.json")).write_text("{")
+    assert build(shoes, EXACT).id == shoes.current
+    assert done.addition in caplog.text
+
+
+def test_what_the_catalog_took_in_is_not_extracted_again(tmp_path: Path, shoes: Collection, make_pictures):
+    more(tmp_path, make_pictures, shoes)
+    listing = FolderSource(str(tmp_path / "pictures")).listing()
+    append(shoes, listing, source_name="main", workers=1)
+    ingest(shoes, listing, source_name="main", workers=1)
+    extract(shoes, PixelsExtractor(), postprocess=POST, threads=1)
+    extract(shoes, ColourExtractor(), threads=1)
+    build(shoes, EXACT)
+    assert len(Changes(shoes).ids()) == 1

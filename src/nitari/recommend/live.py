@@ -123,10 +123,7 @@ def _addition(changes: Changes, addition_id: str, keys: dict[str, str]) -> Addit
     small = changes.addition(addition_id)
     spaces = changes.spaces(addition_id)
     if any(spaces.get(name) != key for name, key in keys.items()):
-        log.warning(
-            "Addition '%s' was extracted for other spaces than this release has, and is left out. Ingest its source, and build",
-            addition_id,
-        )
+        log.info("Addition '%s' is of other spaces than this release has. The next build takes it along", addition_id)
         return None
     catalog = Catalog(small.latest("catalog"), mapped=False)
     vectors = {name: _vectors(small, name, catalog) for name in keys}

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nitari.artifact import Artifact, new_id
+from nitari.artifact import new_id
 from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
-from nitari.embeddings import Embeddings
 from nitari.errors import ConfigError
 from nitari.extractor.stored import restore
 from nitari.images.decode import Limits
 from nitari.steps import Progress, silent
+from nitari.steps.additions import Wanted
 from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
 
@@ -57,8 +57,7 @@ def append(
         catalog = Catalog.pinned(collection, pinned)
         removed = pc.is_in(listing.column("item_id"), value_set=pa.array(sorted(changes.removed()), pa.string()))
         listing = listing.filter(pc.invert(removed))
-        opened = {name: _embeddings(collection, pinned, name) for name in pinned.manifest.info["spaces"]}
-        keys = {name: embeddings.key for name, embeddings in opened.items()}
+        opened, keys = Wanted.of(collection, pinned)
         fresh = _typed(listing.filter(pc.invert(_known(listing, catalog, changes, keys))), catalog)
         counts = {"removed": pc.sum(removed).as_py() or 0, "known": listing.num_rows - fresh.num_rows}
         if not fresh.num_rows:
@@ -91,10 +90,6 @@ def append(
         return Appended(addition.name, made.manifest.counts, refused, **counts)
 
 
-def _embeddings(collection: Collection, release: Artifact, name: str) -> Embeddings:
-    return Embeddings(collection.parent(release, f"embeddings:{name}", name))
-
-
 def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:
     """Columns as the catalog has them. ConfigError where a value is of another kind."""
     for name in listing.column_names:
@@ -111,7 +106,7 @@ def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:
     return listing
 
 
-def _known(listing: pa.Table, catalog: Catalog, changes: Changes, keys: dict[str, str]) -> pa.Array:
+def _known(listing: pa.Table, catalog: Catalog, changes: Changes, keys: Mapping[str, str]) -> pa.Array:
     """Which listed items are there already, as they are listed, in every space of the release."""
     served = [one for one in changes.ids() if changes.spaces(one).items() >= keys.items()]
     tables = [catalog] + [Catalog(changes.addition(one).latest("catalog")) for one in served]

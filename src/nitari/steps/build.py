@@ -18,6 +18,7 @@ from nitari.recommend.calibration import learn
 from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, servers, silent
+from nitari.steps.additions import carry
 from nitari.steps.indexes import choose, facet_columns, made
 from nitari.steps.text import index_text
 
@@ -110,6 +111,7 @@ def build(
             "asked": asked,
         }
         release = _release(collection, parents, info)
+        carry(collection, release, threads)
         if switch:
             servers.switch(collection, release)
         return release
