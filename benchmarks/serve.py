@@ -148,6 +148,7 @@ def load(collection: Collection, workers: int, seconds: float) -> dict[str, Any]
 def bare() -> Iterator[None]:
     command = [str(BIN / "uvicorn"), "bare:app", "--port", str(PORT + 1), "--log-level", "error", "--no-access-log"]
     folder = ROOT / ".bench"
+    folder.mkdir(exist_ok=True)
     (folder / "bare.py").write_text(BARE)
     process = subprocess.Popen(command, cwd=folder)
     time.sleep(2)

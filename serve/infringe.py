@@ -109,6 +109,7 @@ def run(
         "pictures": sum(counts.values()),
         "verdicts": counts,
         "found": {verdict: found.best(verdict, SHOWN) for verdict in ("exact", "copy", "likely")},
+        "unreadable": found.unreadable(SHOWN),
         "files": [],
     }
     if out is not None:
@@ -137,6 +138,9 @@ def show(found: Mapping[str, Any]) -> str:
             best = rows[0]
             how = " ".join(filter(None, [best["view"], _evidence(best)]))
             lines.append(f"  {best['query']}  <-  {best['file_name']} ({best['item_id']})  {how}")
+    if found["unreadable"]:
+        more = f", the first {len(found['unreadable'])}" if counts["unreadable"] > len(found["unreadable"]) else ""
+        lines += ["", f"unreadable{more}:", *(f"  {one['query']}  {one['message']}" for one in found["unreadable"])]
     lines += [""] + [f"Written: {file}" for file in found["files"]]
     return "\n".join(lines).rstrip()
 

@@ -35,11 +35,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         collection,
         plain(cfg.index),
         indexes={space: _choice(name) for space, name in (plain(cfg.release.indexes) or {}).items()},
-        facets=plain(cfg.facets),
+        facets=_names(cfg.facets),
         exact_below=cfg.exact_below,
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
-        text=plain(cfg.text.columns),
+        text=_names(cfg.text.columns),
         collapse=plain(cfg.release.collapse),
         target=cfg.target,
         seed=cfg.seed,
@@ -77,6 +77,12 @@ def _text(collection: Collection, release: Artifact) -> dict[str, Any] | None:
     manifest = collection.parent(release, "text").manifest
     size = sum(entry["size"] for entry in manifest.files.values())
     return {"id": manifest.id, **manifest.config, **manifest.counts, "bytes": size}
+
+
+def _names(value: Any) -> list[str] | None:
+    """Of columns; one may be written without brackets."""
+    names = plain(value)
+    return [names] if isinstance(names, str) else names
 
 
 def _choice(name: str) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class Uploads:
         items = dict(zip(listing.column("file_name").to_pylist(), listing.column("item_id").to_pylist(), strict=True))
         for one in done.refused:  # nobody will ask for them
             (self.folder / one["file_name"]).unlink(missing_ok=True)
+            items.pop(one["file_name"], None)
         refused = [{name: one[name] for name in ("file_name", "reason", "message")} for one in done.refused]
         return {
             "added": done.counts.get("ready", 0),

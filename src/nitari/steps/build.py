@@ -112,6 +112,7 @@ def build(
         }
         release = _release(collection, parents, info)
         carry(collection, release, threads)
+        _warn_of_less(collection, asked)
         if switch:
             servers.switch(collection, release)
         return release
@@ -178,6 +179,17 @@ def _check_rule(rule: Mapping[str, Any], spaces: Sequence[str]) -> None:
         raise ConfigError(f"release.collapse.space is '{rule['space']}'. This release has: {', '.join(spaces)}")
     if rule["distance"] is not None and not 0 <= rule["distance"] < float("inf"):
         raise ConfigError(f"release.collapse.distance is {rule['distance']}. Give a distance from 0 on")
+
+
+def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
+    """Words and facets are what each build is asked for: say it where the current release has some, and this one none."""
+    before = collection.release().manifest.info.get("asked", {}) if collection.current else {}
+    for name, setting in (("text", "text.columns"), ("facets", "facets")):
+        if before.get(name) and not asked[name]:
+            log.warning(
+                "The current release was built with %s=[%s], this one without. Keep them with: nitari build collection=%s %s=[%s]",
+                *(setting, ",".join(before[name]), collection.name, setting, ",".join(before[name])),
+            )
 
 
 def _release(collection: Collection, parents: Mapping[str, Artifact], info: Mapping[str, Any]) -> Artifact:

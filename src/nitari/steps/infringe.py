@@ -50,6 +50,10 @@ class Infringements:
             found.update(table.filter(pc.less_equal(table.column("rank"), 1)).column("verdict").to_pylist())
         return {verdict: found[verdict] for verdict in (*VERDICTS, "unreadable")}
 
+    def unreadable(self, count: int) -> list[dict[str, str]]:
+        """The first foreign pictures that could not be read: ``query``, and ``message``, why."""
+        return self._unreadable.select(["query", "message"]).slice(0, count).to_pylist()
+
     def best(self, verdict: str, count: int) -> list[list[dict[str, Any]]]:
         """The rows of the first ``count`` foreign pictures whose verdict this is, nearest originals first."""
         found: dict[str, list[dict[str, Any]]] = {}
