@@ -34,6 +34,7 @@ def report(results: dict[str, Any]) -> str:
             for name, row in results["upload"].items()
         ),
     ]
+    lines += [f"- {remark}" for remark in results.get("remarks", ())]
     if soaked := results.get("soak"):
         lines += [
             "",

@@ -16,8 +16,9 @@ WINDOW = 15
 ALIKE = 0.6
 """Correlation from which on surroundings are the same."""
 SAME, LEAST = 0.9, 0.3
-"""Agreement and overlap of a copy. Cut-outs, turned and mirrored copies of 50 photos agreed in .90 to 1 of what is in both (under
-a line of text .78 to .91); of 500 photos of other things in the same rooms, none did in more than .81."""
+"""Agreement and overlap of a copy. 19 in 20 cut-outs, turned and mirrored copies of 50 photos agreed in .90 or more of what is in
+both (under a line of text .78); of 237 pairs of other clothes that had 8 inliers or more, none in more than .81. Photos of one
+scene that were taken seconds apart agree in up to 1."""
 _FLAT = 4.0  # grey values of standard deviation: less is noise, and tells nothing
 _SOFT = 1.0  # pixels: what a slight error of the transform must not spoil
 
