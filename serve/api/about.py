@@ -13,7 +13,7 @@ from nitari.recommend.listing import described, facets
 from nitari.recommend.recommender import Recommender
 
 from . import atlas
-from .context import Here, answer, aside
+from .context import Here, answer
 from .problem import Problem
 from .schema import Boxing, Counting, Named, problems
 
@@ -97,7 +97,8 @@ async def count(here: Here, asked: Counting) -> Response:
     """How many of the items that ``where`` admits have each value of a column."""
     recommender = await here.recommender(asked.release)
     names = None if asked.columns is None else [name.strip() for name in asked.columns.split(",") if name.strip()]
-    total, found = await aside(lambda: facets(recommender, asked.where, names, asked.limit), True)
+    kind = ("facets", recommender.release.id, asked.where, tuple(names or ()), asked.limit)
+    total, found = await here.pace.run(kind, lambda: facets(recommender, asked.where, names, asked.limit))
     listed = [
         {"name": one.name, "values": [{"value": v, "count": n} for v, n in one.values], "more": one.more}
         for one in found
@@ -122,7 +123,8 @@ async def points(here: Here, asked: Boxing) -> Response:
             "annotator=map, and build",
         )
     box = (0.0, 0.0, 1.0, 1.0) if asked.box is None else _box(asked.box)
-    total, found = await aside(lambda: atlas.points(recommender, box, asked.limit, asked.where), True)
+    kind = ("map", recommender.release.id, asked.where, tuple(box), asked.limit)
+    total, found = await here.pace.run(kind, lambda: atlas.points(recommender, box, asked.limit, asked.where))
     return answer({"release": recommender.release.id, "total": total, "points": found})
 
 

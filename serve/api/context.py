@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Request, Response
@@ -19,12 +19,12 @@ from nitari.recommend import cursor
 from nitari.recommend.recommender import Recommender
 
 from .metrics import Metrics
+from .pace import Pace
 from .problem import Busy, Problem
 from .settings import Settings
 from .shelf import Shelf
 from .workshop import Workshop
 
-T = TypeVar("T")
 RELEASE = "X-Nitari-Release"
 _QUEUE = 16  # requests that wait for a release to be opened
 
@@ -38,6 +38,7 @@ class Context:
     writing: Workshop
     metrics: Metrics
     feedback: Feedback
+    pace: Pace = field(default_factory=Pace)
     _waiting: int = 0
     _opening: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, "opening"))
 
@@ -86,11 +87,6 @@ def answer(found: Mapping[str, Any], status: int = 200) -> Response:
 
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-
-
-async def aside(work: Callable[[], T], slow: bool) -> T:
-    """Run ``work`` here, which is fastest, or in a thread where it may take so long that others would wait for it."""
-    return await asyncio.to_thread(work) if slow else work()
 
 
 def row_of(recommender: Recommender, item: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import zlib
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from nitari.errors import QueryError
 from nitari.recommend.listing import attributes, browse
 
 from . import schema
-from .context import Context, Here, answer, aside, row_of
+from .context import Context, Here, answer, row_of
 from .problem import Problem
 from .schema import Browsing, Named, problems
 from .uploads import Uploads
@@ -64,9 +65,13 @@ async def items(here: Here, asked: Browsing) -> Response:
     recommender = await here.recommender(asked.release, asked.after)
     if asked.text and asked.text.strip():
         text = asked.text
-        page = await aside(lambda: recommender.find(text, where=asked.where, k=asked.k, after=asked.after), True)
+        kind: Hashable = ("find", recommender.release.id, text, asked.where, asked.k, asked.after)
+        page = await here.pace.run(
+            kind, lambda: recommender.find(text, where=asked.where, k=asked.k, after=asked.after)
+        )
     else:
-        page = await aside(lambda: browse(recommender, asked.where, k=asked.k, after=asked.after), bool(asked.where))
+        kind = ("browse", recommender.release.id, asked.where, asked.k, asked.after) if asked.where else None
+        page = await here.pace.run(kind, lambda: browse(recommender, asked.where, k=asked.k, after=asked.after))
     return answer(page.to_dict())
 
 

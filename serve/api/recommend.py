@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Response, UploadFile
@@ -18,7 +17,7 @@ from nitari.recommend.recommender import Recommender
 from nitari.recommend.source import Encoded
 
 from . import schema
-from .context import Context, Here, answer, aside, row_of
+from .context import Context, Here, answer, row_of
 from .problem import Problem
 from .schema import Liking, Part, Recommend, Uploaded, problems
 
@@ -28,7 +27,8 @@ _PASSED = (
     *("like_weights", "unlike_by", "unlike_strength", "history", "half_life", "where", "k", "weights", "fuse"),
     *("diversity", "collapse", "exclude", "echo", "after"),
 )
-_FEW = 4  # items that are asked with, at most, for an answer that nobody has to wait for
+_FEW = 4  # items that are asked with, ...
+_SHORT = 100  # ... and results, at most, for an answer that nobody has to wait for
 
 
 @router.get("/items/{item_id}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
@@ -112,21 +112,31 @@ async def _answer(
             raise QueryError(f"interleave is '{interleave}', the release that answers. Name another one")
         if settings["after"] is not None:
             raise QueryError("interleave was given with after. Interleaved results are one page: ask for a larger k")
-    slow = bool(settings["where"] or settings["after"] or settings["diversity"] or settings["k"] > 100)
-    asked_with = sum(len(settings.get(name, ())) for name in ("history", "exclude"))
-    slow = slow or len(like) + len(unlike) + asked_with > _FEW
+    kind = _kind(recommender, len(like) + len(unlike), settings)
 
     def work() -> Page:
         return recommender.recommend(like, unlike=unlike, **settings)
 
     with here.metrics.stage("recommend"):
-        page = await aside(work, slow)
+        page = await here.pace.run(kind, work)
     here.metrics.candidates.observe(page.scored)
     if interleave is None:
         return answer(page.to_dict())
     other = await here.recommender(interleave)
-    theirs = await asyncio.to_thread(other.recommend, like, unlike=unlike, **settings)
+    theirs = await here.pace.run(
+        _kind(other, len(like) + len(unlike), settings), lambda: other.recommend(like, unlike=unlike, **settings)
+    )
     return answer(_interleaved(page, theirs, settings["k"]))
+
+
+def _kind(recommender: Recommender, entries: int, settings: dict[str, Any]) -> Hashable:
+    """What a question may be slow by; None where it has nothing of that."""
+    entries += sum(len(settings.get(name, ())) for name in ("history", "exclude"))
+    slow = (settings["where"], settings["after"], settings["diversity"] > 0)
+    if not any(slow) and settings["k"] <= _SHORT and entries <= _FEW:
+        return None
+    weights = tuple(settings["weights"] or ())
+    return (recommender.release.id, *slow, settings["k"], weights, entries.bit_length())
 
 
 def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:

@@ -118,7 +118,8 @@ def test_a_result_says_why(collection, recommender):
         row = int(result.item_id, 16)
         apart = np.linalg.norm(vectors_of(collection, "place")[row] - vectors_of(collection, "place")[3])
         assert result.distance["place"] == pytest.approx(apart, rel=1e-5)
-        assert result.score == pytest.approx((result.similarity["form"] + 2 * result.similarity["place"]) / 3)
+        mean = (result.similarity["form"] + 2 * result.similarity["place"]) / 3
+        assert result.score == pytest.approx(mean, abs=2e-6)
     ranks = {result.rank["form"] for result in page.results}
     assert any(rank is not None for rank in ranks)
 
@@ -177,7 +178,7 @@ def test_penalise_takes_the_nearest_dislike_off_the_score(recommender):
     for result in page.results[:50]:
         plain = sum(WEIGHTS[name] * result.similarity[name] for name in WEIGHTS) / 3
         worst = max(scores[result.item_id] for scores in near)
-        assert result.score == pytest.approx(plain - 0.3 * worst)
+        assert result.score == pytest.approx(plain - 0.3 * worst, abs=2e-6)
 
 
 def test_avoid_drops_what_is_nearer_to_a_dislike(recommender):

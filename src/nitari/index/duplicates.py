@@ -90,11 +90,11 @@ class Distinct:
         """
         return [self._expanded(one, most) for one in self.engine.candidates(queries, fetch, effort)]
 
-    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
+    def propose(self, query: np.ndarray, fetch: int, effort: int) -> np.ndarray:
         """(m,) int64: candidates of one query (1, width) as the engine finds them with less care; empty where it cannot."""
         if self._proposing is None:
             return np.empty(0, np.int64)
-        return self._expanded(self._proposing.propose(query[0], fetch), fetch)[:fetch]
+        return self._expanded(self._proposing.propose(query[0], fetch, effort), fetch)[:fetch]
 
     def sieve(self, queries: np.ndarray, fetch: int, mask: np.ndarray) -> list[np.ndarray]:
         """As ``candidates``, where any of what is equal is among the rows that ``mask`` admits; nothing where it cannot."""

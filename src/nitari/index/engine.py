@@ -48,8 +48,8 @@ class Engine(Protocol):
 class Proposing(Protocol):
     """An engine that can do with less effort than it was tuned to, where candidates are compared with others anyway."""
 
-    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
-        """(width,) -> up to ``fetch`` numbers."""
+    def propose(self, query: np.ndarray, fetch: int, effort: int) -> np.ndarray:
+        """(width,) -> up to ``fetch`` numbers, with the ``effort`` of ``candidates``."""
         ...
 
 

@@ -29,7 +29,6 @@ _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}
 _MAX_ROWS = 2**31 - 1  # ids are 32-bit
 _SHOWN = 200_000  # vectors from which on nmslib draws its bar on a terminal: they take it minutes
 _BATCH = 65536
-_CARELESS = 240  # what is looked at, at least, for candidates of several sources: benchmarks/fusion.py
 _STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
 
 
@@ -95,8 +94,8 @@ class Graph:
                 return [self._graph.knnQuery(queries[0], k=fetch)[0]]
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=fetch, num_threads=self.threads)]
 
-    def propose(self, query: np.ndarray, fetch: int) -> np.ndarray:
-        with self._gate.at(max(fetch, _CARELESS)):
+    def propose(self, query: np.ndarray, fetch: int, effort: int) -> np.ndarray:
+        with self._gate.at(max(fetch, effort)):
             return np.asarray(self._graph.knnQuery(query, k=fetch)[0])
 
     def cost(self, fetch: int, effort: int) -> float:

@@ -90,15 +90,17 @@ class Planned:
                     self.plans["fallback"] += fallen
         return padded(found or [], k)
 
-    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray:
-        """(m,) int64 rows that are about the k nearest, in any order: what a search finds with less care, and does not rank.
+    def propose(self, query: np.ndarray, k: int, care: float = 1.0, *, where: Selection | None = None) -> np.ndarray:
+        """(m,) int64 rows that are about the k nearest, in any order: what a search finds with ``care`` times half of the effort
+        that it is tuned to, and does not rank.
 
         Exactly min(k, rows that ``where`` admits), as a search.
         """
         engine = self._whole.engine
         n = len(self._whole)
         if where is None and engine is not None and 0 < k <= n and engine.cost(k // 2, 0) < _MANY * n:
-            found = engine.propose(self.space.check(query), k)
+            effort = 0 if self.sweep is None else round(care * getattr(self, self.sweep[0]) / 2)
+            found = engine.propose(self.space.check(query), k, effort)
             if len(found) == k:
                 return found
         rows = self.search(query, k, where=where).rows[0]

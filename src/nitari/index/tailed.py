@@ -36,10 +36,10 @@ class Tailed:
         order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         return SearchResult(np.take_along_axis(rows, order, 1), np.take_along_axis(distances, order, 1))
 
-    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray:
+    def propose(self, query: np.ndarray, k: int, care: float = 1.0, *, where: Selection | None = None) -> np.ndarray:
         """(m,) rows as ``Planned.propose``."""
         if where is not None or not isinstance(self.index, Planned):
             rows = self.search(query, k, where=where).rows[0]
             return rows[rows >= 0]
-        late = self._tail.propose(query, k) + self.stored
-        return np.concatenate([self.index.propose(query, min(k, self.stored)), late]) if self.stored else late
+        late = self._tail.propose(query, k, care) + self.stored
+        return np.concatenate([self.index.propose(query, min(k, self.stored), care), late]) if self.stored else late

@@ -14,6 +14,8 @@ _BLOCK = 100
 _KNOTS = 48
 _LEVEL = 0.8  # the similarity of a pair that is nearer than ...
 _RARE = 1e-6  # ... all but this share of random pairs
+DOUBLED = _LEVEL * float(np.log(2) / np.log(0.5 / _RARE))
+"""How much less similar the last candidate of a source is where it proposes twice as many."""
 _FAR = 0.05  # what each further length of the largest distance seen takes off
 
 

@@ -11,7 +11,7 @@ class Result:
     """One item, and why: by source, its calibrated ``similarity``, the ``distance`` (or what else the source measures)
     and its ``rank``, None where another source proposed it.
 
-    ``score`` is what it was ranked by. ``copies`` are ids of near-copies that it stands for.
+    Those are rounded to six digits. ``score`` is what it was ranked by. ``copies`` are ids of near-copies that it stands for.
     """
 
     item_id: str
@@ -26,8 +26,8 @@ class Result:
         return {
             "item_id": self.item_id,
             "score": round(self.score, 6),
-            "similarity": {source: round(value, 6) for source, value in self.similarity.items()},
-            "distance": {source: round(value, 6) for source, value in self.distance.items()},
+            "similarity": self.similarity,
+            "distance": self.distance,
             "rank": self.rank,
             "copies": self.copies,
             "attributes": self.attributes,

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+DIGITS = 6  # of what is told of a result
+
 
 class Pool(NamedTuple):
     """Rows (n,), best first, with their scores and, by source, what was measured, similarities, ranks, and whether it
@@ -26,7 +28,7 @@ class Pool(NamedTuple):
         """(row, score, measured, similarity, rank) of some: rank is None where a source did not propose it."""
         names = list(self.measured)
         measured, similarity = (
-            zip(*(part[name][at].astype(float).tolist() for name in names), strict=True)
+            zip(*(part[name][at].astype(float).round(DIGITS).tolist() for name in names), strict=True)
             for part in (self.measured, self.similarity)
         )
         ranks = zip(

@@ -10,6 +10,7 @@ import numpy as np
 
 from nitari.filters import Selection
 from nitari.joined import Joined
+from nitari.recommend.calibration import DOUBLED
 from nitari.recommend.copies import leaders
 from nitari.recommend.diversity import maximal_marginal_relevance
 from nitari.recommend.pool import Pool, among, union
@@ -17,8 +18,13 @@ from nitari.recommend.question import Question
 from nitari.recommend.scoring import ranks, reciprocal, weighted
 from nitari.recommend.source import Seeds, Source, SpaceSource
 
-DEPTH = 192
-"""Candidates that each of several sources proposes to begin with; of them all, half of ``DEPTH`` is given out."""
+DEPTH = 576
+"""Candidates that several sources propose together to begin with, each as it counts: benchmarks/fusion.py."""
+_SHALLOW = 128  # of each, at least, where there are many of them
+_LEAST = 0.25  # of a source's even part: what one that hardly counts proposes
+_FIRST = 24  # results of which it is made sure, within ...
+_SLACK = 0.015  # ... this much of a score, that none better is farther down in every source
+_MARGIN = 1.2  # times as many as seem to be needed for that
 _ALONE = 48  # a single source's candidates are its answer, and all are given out
 _DEEPER = 4  # times as many, each time they are used up
 _TRUSTED = 2  # of several sources' candidates, the best one in so many is given out
@@ -44,9 +50,9 @@ class Ranking:
     """``order`` (n_ready,) is the order of the item ids, ties are broken by it. ``copy_space`` and ``limit`` say what a
     copy is; None: nothing is.
 
-    Candidates come in layers: each source proposes ``DEPTH`` rows, all are scored in all sources, and the best half
-    is given out; then four times as many are proposed, and so on until they are all there are. So the first results
-    are the best of what a source has in its first ``DEPTH``, no result comes twice, none is left out, and scores fall
+    Candidates come in layers: the sources propose ``DEPTH`` rows, all are scored in all sources, and the best of them
+    are given out; then four times as many are proposed, and so on until they are all there are. So the first results
+    are the best of what the sources have in their first ones, no result comes twice, none is left out, and scores fall
     within a layer. Copies count with the result that names them, and those of what was asked with not at all.
     """
 
@@ -63,16 +69,21 @@ class Ranking:
         self._queries = {name: source.query(self.question.seeds) for name, source in self.sources.items()}
         self._against = self._unlike_queries()
         self._shown: list[int] = []
+        self._spent: set[str] = set()  # sources that proposed all that they can
         self._asked = self._asked_vectors()
         likes = self.question.seeds.entries
         self._asked_alone = len(self._asked) == 1 == len(likes) and isinstance(likes[0], int) and not self.question.echo
         done = np.empty(0, np.int64)
         matches = self.n if self.selection is None else self.selection.count
-        depth = _ALONE if len(self.sources) == 1 else DEPTH
+        alone = len(self.sources) == 1
+        depth = _ALONE if alone else max(_SHALLOW, DEPTH // len(self.sources))
         while True:
             whole = depth * _DEEPER >= matches
             pool = self._pool(depth, whole, done)
-            quota = len(pool.rows) if whole or len(self.sources) == 1 else depth // _TRUSTED
+            if not (whole or alone or len(done)) and (needed := self._needed(pool, depth)) > depth:
+                depth, whole = needed, needed * _DEEPER >= matches
+                pool = self._pool(depth, whole, done)
+            quota = len(pool.rows) if whole or alone else depth // _TRUSTED
             given, results = np.zeros(len(pool.rows), bool), 0
             while results < quota and not given.all():
                 for result in self._chunk(pool, given):
@@ -118,12 +129,36 @@ class Ranking:
             or {name: np.ones(len(best), bool) for name in self.sources},
         )
 
+    def _needed(self, pool: Pool, depth: int) -> int:
+        """How many candidates a source has to propose, on average, so that the first results are the best there are.
+
+        What no source proposes is no more similar in any of them than the last that it did propose, and so has no better
+        score than those together: Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware" (2003). How
+        fast that falls with more candidates is known of calibrated similarities.
+        """
+        if self.question.fuse != "score" or self._against or not len(pool.rows):
+            return depth
+        last = {
+            name: pool.similarity[name][slice(None) if name in self._spent else pool.proposed[name]].min(initial=1.0)
+            for name in self.sources
+        }
+        better = float(weighted(last, self.question.weights)) - pool.scores[min(_FIRST, len(pool.rows)) - 1]
+        if better <= _SLACK:
+            return depth
+        return round(depth * min(_DEEPER, _MARGIN * 2 ** (better / DOUBLED)))
+
     def _proposed(self, name: str, depth: int) -> np.ndarray:
         """Candidates of one source; where nearly all are copies of what was asked with, it is asked for more."""
-        source, query = self.sources[name], self._queries[name]
-        propose = source.propose if isinstance(source, SpaceSource) and len(self.sources) > 1 else source.candidates
+        source, query, weights = self.sources[name], self._queries[name], self.question.weights
+        care = max(_LEAST, weights[name] / sum(weights.values()) * len(self.sources))
+        depth = round(care * depth)
         k = min(depth + len(self.question.hidden), self.n)
-        rows = propose(query, k, self.selection)
+        if isinstance(source, SpaceSource) and len(self.sources) > 1:
+            rows = source.propose(query, k, care, self.selection)
+        else:
+            rows = source.candidates(query, k, self.selection)
+        if len(rows) < k:
+            self._spent.add(name)
         if source is not self.copy_space or not len(self._asked):
             return rows
         few, first = depth // _DEEPER, k
@@ -131,7 +166,7 @@ class Ranking:
             if len(rows) < k or self._others(rows[-few:])[0].any():  # the farthest ones
                 break
             k = min(deeper * depth, self.n)
-            rows = self.copy_space.propose(query, k, self.selection)
+            rows = self.copy_space.propose(query, k, care, self.selection)
         if k > first:
             rows = rows[self._others(rows)[0]]  # copies are not measured elsewhere
             rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: _DEEPER * depth]]

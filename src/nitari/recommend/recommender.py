@@ -25,7 +25,7 @@ from nitari.recommend import cursor
 from nitari.recommend.calibration import Calibration
 from nitari.recommend.live import Live
 from nitari.recommend.page import Page, Result
-from nitari.recommend.pool import union
+from nitari.recommend.pool import DIGITS, union
 from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choice, decayed, entries, known
 from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
@@ -199,7 +199,7 @@ class Recommender:
         query = source.typed(text)
         selection = self.catalog.select(where, self._live.hidden.tolist())
         rows = source.candidates(query, start + k + 1, selection)[start:]
-        measured = source.measure(query, rows).tolist()
+        measured = source.measure(query, rows).round(DIGITS).tolist()
         found = [
             Ranked(row, value, {"text": value}, {"text": value}, {"text": start + i}, [])
             for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)

@@ -76,7 +76,9 @@ class Search(Protocol):
 class Proposing(Protocol):
     """An index that can do with less care."""
 
-    def propose(self, query: np.ndarray, k: int, *, where: Selection | None = None) -> np.ndarray: ...
+    def propose(
+        self, query: np.ndarray, k: int, care: float = 1.0, *, where: Selection | None = None
+    ) -> np.ndarray: ...
 
 
 class SpaceSource:
@@ -118,11 +120,13 @@ class SpaceSource:
         rows = self.index.search(query, k, where=where).rows[0]
         return rows[rows >= 0]
 
-    def propose(self, query: np.ndarray, k: int, where: Selection | None = None) -> np.ndarray:
-        """As ``candidates``, in any order and found with less care, for who measures them anyway, beside others."""
+    def propose(self, query: np.ndarray, k: int, care: float, where: Selection | None = None) -> np.ndarray:
+        """As ``candidates``, in any order and found with no more ``care`` than that, for who measures them anyway, beside others:
+        1 where as much depends on this source as on the others.
+        """
         if self._proposing is None:
             return self.candidates(query, k, where)
-        return self._proposing.propose(query, k, where=where)
+        return self._proposing.propose(query, k, care, where=where)
 
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return self._blockwise(rows, lambda part: self.space.precise(query, self.all[part]))
