@@ -60,6 +60,7 @@ def table(found: dict[str, Any]) -> str:
             lines.append(f"  {label:<{width}} none")
             continue
         shape = f"  {entry['metric']}, {entry['dim']} × {entry['dtype']}" if "metric" in entry else ""
+        shape += ", to compare with" if entry.get("comparison") else ""
         lines.append(f"  {label:<{width}} {entry['id']}  {size(entry['bytes']):>9}{shape}")
     if found["unfinished"]:
         lines += ["", f"Unfinished work that its job takes up again: {', '.join(found['unfinished'])}"]

@@ -45,7 +45,7 @@ def embeddings(collection: Collection, which: str, cfg: DictConfig) -> Artifact:
         )
     if which not in collection.spaces() and which not in choices.known("extractor"):
         raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}")
-    return evaluate.renewed(collection, which, cfg)
+    return evaluate.compared(collection, which, cfg)
 
 
 def _known(collection: Collection) -> str:

@@ -9,7 +9,8 @@
 
 With feedback, what people did is measured instead: clicks by release, and which of two interleaved releases they prefer.
 Without labels, distorted copies of pictures that never trained look for their originals. Spaces that are missing or
-stale are extracted first.
+stale are extracted first. Those that this makes are there to compare with: no build takes them unless it names them, or
+until they are extracted for themselves, as nitari extract extractor=hog does without computing them again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     names = plain(cfg.spaces) or (["encoder"] if encoder else []) + list(BASELINES)
     named = [space for given in (plain(cfg.settings) or {}).values() for space in given.get("weights", {})]
     names = list(dict.fromkeys([*names, *named]))
-    return measured(cfg, collection, [renewed(collection, name, cfg) for name in names])
+    return measured(cfg, collection, [compared(collection, name, cfg) for name in names])
 
 
 def measured(
@@ -83,6 +84,11 @@ def measured(
         "mlflow_run": tracked.run_id,
         "files": {file: str(artifact.path / file) for file in artifact.manifest.files},
     }
+
+
+def compared(collection: Collection, name: str, cfg: DictConfig) -> Artifact:
+    """Up-to-date embeddings of the space ``name``, made only to compare with where it is new and not the encoder's own."""
+    return renewed(collection, name, cfg, compare=name != "encoder")
 
 
 def renewed(collection: Collection, name: str, cfg: DictConfig, **how: Any) -> Artifact:

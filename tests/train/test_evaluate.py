@@ -1,6 +1,7 @@
 """The jobs extract and evaluate as a user runs them, on small pictures without an encoder."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from hydra import compose, initialize_config_module
 from nitari.artifact import Artifact
 from nitari.cli import main
 from nitari.collection import Collection
+from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
-from nitari.train import evaluate, extract
+from nitari.serve import show
+from nitari.steps.status import status
+from nitari.train import build, evaluate, extract
 
 N = 40
 SMALL = ["workers=1", "protocol.max_queries=3", "protocol.throughput_items=16", "protocol.resamples=50"]
@@ -75,6 +79,42 @@ def test_baselines_are_extracted_when_they_are_missing(root: Path, capfd: pytest
     before = {name: collection.ids("embeddings", name) for name in collection.spaces()}
     run(evaluate, root, "spaces=[colour]", *SMALL)
     assert {name: collection.ids("embeddings", name) for name in collection.spaces()} == before
+
+
+def test_what_was_made_to_compare_with_is_served_once_it_is_extracted(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Or where a build names it; nothing is computed again."""
+    shutil.copytree(root / "shoes" / "catalog", tmp_path / "shoes" / "catalog")
+    shutil.copytree(root / "shoes" / "thumbnails", tmp_path / "shoes" / "thumbnails")
+    collection = Collection(tmp_path, "shoes")
+    run(evaluate, tmp_path, "spaces=[pixels,hog]", *SMALL)
+    assert {name: space["comparison"] for name, space in status(collection)["spaces"].items()} == {
+        "pixels": True,
+        "hog": True,
+    }
+    assert not any(entry["what"] == "release" for entry in status(collection)["stale"])
+    with pytest.raises(ArtifactError, match=r"only spaces made to compare with: hog, pixels.*release\.spaces=\[hog\]"):
+        run(build, tmp_path)
+    assert list(run(build, tmp_path, "release.spaces=[hog,pixels]")["spaces"]) == ["hog", "pixels"]
+
+    before = Embeddings(collection.latest("embeddings", "hog"))
+    monkeypatch.setattr("nitari.extractor.hog.HogExtractor.extract", None)
+    made = run(extract, tmp_path, "extractor=hog")
+    assert made["counts"]["carried_over"] == N
+    assert (Embeddings(collection.latest("embeddings", "hog")).vectors == before.vectors).all()
+    assert run(extract, tmp_path, "extractor=hog")["embeddings"] == made["embeddings"]
+    assert {name: space["comparison"] for name, space in status(collection)["spaces"].items()} == {
+        "pixels": True,
+        "hog": False,
+    }
+    assert "to compare with" in show.table(status(collection)).partition("space pixels")[2].partition("\n")[0]
+    with caplog.at_level("WARNING"):
+        assert list(run(build, tmp_path)["spaces"]) == ["hog"]
+    assert "has space 'pixels', which was made only to compare with" in caplog.text
+    monkeypatch.undo()
+    run(evaluate, tmp_path, "spaces=[hog]", *SMALL)
+    assert collection.latest("embeddings", "hog").id == made["embeddings"]
 
 
 def test_a_whole_setting_is_measured_beside_the_spaces(root: Path):

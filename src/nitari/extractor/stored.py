@@ -29,6 +29,16 @@ def baseline(embeddings: Artifact) -> bool:
     return str(embeddings.manifest.info["extractor"].get("_target_")).endswith(".RandomExtractor")
 
 
+def comparison(embeddings: Artifact) -> bool:
+    """Whether a space was made only to be compared with others, and nobody extracted it for itself since."""
+    return bool(embeddings.manifest.info.get("comparison"))
+
+
+def offered(embeddings: Artifact) -> bool:
+    """Whether a release takes a space that is not named: one that is there to be used, not only to measure others by."""
+    return not (pinned(embeddings) or baseline(embeddings) or comparison(embeddings))
+
+
 class Finished:
     """An extractor and what is done to its vectors afterwards: gives the final vectors of a space."""
 

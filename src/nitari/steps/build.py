@@ -13,7 +13,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.extractor import FITTED
-from nitari.extractor.stored import baseline, pinned
+from nitari.extractor.stored import comparison, offered
 from nitari.recommend.calibration import learn
 from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
@@ -50,7 +50,8 @@ def build(
     ``index`` is ``{"_target_": "nitari.index.<module>.<Class>", **arguments}``. Spaces whose metric it does not search, or
     of fewer than ``exact_below`` vectors, are scanned; ``indexes`` names another index for some spaces. ``facets`` are
     catalog columns whose large values are laid out by themselves, for filtered searches. ``spaces`` None takes all that were
-    extracted from the newest catalog, and warns of those that were not; a named one that was not raises ArtifactError.
+    extracted from the newest catalog, but for those made only to compare with, and warns of those that were not; a named
+    one that was not raises ArtifactError.
     ``target`` is the ``ann_recall_at_k`` that the search effort is set for. ``weights`` are the release's defaults for
     scoring: None counts the space 'encoder' alone, or all alike where there is none. ``collapse`` is
     ``{"space": name, "distance": number}``, what makes a near-copy: None in either place takes the space of the greatest
@@ -119,12 +120,13 @@ def build(
 
 
 def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | None) -> dict[str, Embeddings]:
-    """The newest embeddings of each space, made from ``catalog``; unless named, none that is pinned to an encoder, or random."""
+    """The newest embeddings of each space, made from ``catalog``; unless named, none that is there to be compared with."""
     names = list(dict.fromkeys(collection.spaces() if spaces is None else spaces))
-    fresh, left = {}, []
+    fresh, left, compared = {}, [], []
     for name in names:
         artifact = collection.latest("embeddings", name)
-        if spaces is None and (pinned(artifact) or baseline(artifact)):
+        if spaces is None and not offered(artifact):
+            compared.append(name)
             continue
         made_from = artifact.manifest.parents["catalog"]
         if made_from["digest"] == catalog.manifest.digest:
@@ -143,6 +145,11 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
         raise ArtifactError("\n".join(left))
     for message in left:
         log.warning("%s. It is left out of this release", message)
+    if not fresh and compared:
+        raise ArtifactError(
+            f"Collection '{collection.name}' has only spaces made to compare with: {', '.join(compared)}. Extract one to be "
+            f"served: {_renew(collection, 'encoder')}, or name some: release.spaces=[{compared[0]}]"
+        )
     if not fresh:
         raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
     return fresh
@@ -182,8 +189,19 @@ def _check_rule(rule: Mapping[str, Any], spaces: Sequence[str]) -> None:
 
 
 def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
-    """Words and facets are what each build is asked for: say it where the current release has some, and this one none."""
-    before = collection.release().manifest.info.get("asked", {}) if collection.current else {}
+    """Words, facets and spaces made to compare with are what each build is asked for: say it where the current release has
+    some, and this one none.
+    """
+    served = collection.release().manifest.info if collection.current else {}
+    for space in served.get("spaces", ()) if asked["spaces"] is None else ():
+        newest = collection.find("embeddings", space)
+        if newest is not None and comparison(newest):
+            log.warning(
+                "The current release has space '%s', which was made only to compare with, and this one has not. "
+                "Have it in each build with: %s",
+                *(space, _renew(collection, space)),
+            )
+    before = served.get("asked", {})
     for name, setting in (("text", "text.columns"), ("facets", "facets")):
         if before.get(name) and not asked[name]:
             log.warning(

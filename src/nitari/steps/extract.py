@@ -23,7 +23,7 @@ from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.executor import Executor
 from nitari.extractor import FITTED, Extractor, create
 from nitari.extractor.postprocess import PostProcess, fit
-from nitari.extractor.stored import POSTPROCESS, Finished, pinned
+from nitari.extractor.stored import POSTPROCESS, Finished, comparison, pinned
 from nitari.space import DType
 from nitari.steps import Progress, silent
 from nitari.steps.extract_shard import Shards
@@ -51,6 +51,7 @@ def extract(
     executor: Executor | None = None,
     shard: int = SHARD,
     seed: int = 0,
+    compare: bool = False,
     progress: Progress = silent,
 ) -> Artifact:
     """Publish the vectors of the newest catalog in the extractor's space, or return them where they already are.
@@ -58,7 +59,8 @@ def extract(
     ``postprocess`` holds the keyword arguments of ``postprocess.fit``, fitted here on training pictures; None takes the
     extractor's own wish. Vectors are carried over from the newest embeddings made the same way for pictures whose id and
     bytes are as they were, under the same post-processing. A killed run goes on after its last finished shard.
-    ``executor`` does the work where it has other machines; on this one, ``threads`` do.
+    ``executor`` does the work where it has other machines; on this one, ``threads`` do. ``compare`` marks a space that is
+    new as there only to be compared with: no release takes it unless it is named, until it is extracted without.
     Raises DamagedArtifactError where a thumbnail fails its checksum.
     """
     if shard < 1 or (threads is not None and threads < 1):
@@ -68,6 +70,7 @@ def extract(
         raise ConfigError(
             f"Collection '{collection.name}' has no readable picture. See why with: nitari show collection={collection.name}"
         )
+    newest = collection.find("embeddings", extractor.space.name)
     task = _Task(
         collection,
         catalog,
@@ -79,9 +82,9 @@ def extract(
         executor,
         shard,
         seed,
+        compare and (newest is None or comparison(newest)),
         progress,
     )
-    newest = collection.find("embeddings", extractor.space.name)
     if newest is not None and task.made(newest):
         task.sweep()
         return newest
@@ -123,6 +126,7 @@ class _Task:
     executor: Executor | None
     shard: int
     seed: int
+    compare: bool
     progress: Progress
 
     def __post_init__(self) -> None:
@@ -153,7 +157,8 @@ class _Task:
     def made(self, artifact: Artifact) -> bool:
         """Whether ``artifact`` is what this task would make, intact."""
         pinned = artifact.manifest.parents["catalog"]["digest"]
-        return pinned == self.catalog.artifact.manifest.digest and self._usable(artifact)
+        same = pinned == self.catalog.artifact.manifest.digest and comparison(artifact) == self.compare
+        return same and self._usable(artifact)
 
     def _usable(self, artifact: Artifact) -> bool:
         if artifact.manifest.info.get("identity") != self.identity:
@@ -209,6 +214,7 @@ class _Task:
                 "postprocess_digest": fitted.digest if fitted else None,
                 "mirror": bool(getattr(self.extractor, "mirror", False)),
                 "identity": self.identity,
+                "comparison": self.compare,
             },
         )
         self.collection.discard(work)

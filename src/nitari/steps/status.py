@@ -8,7 +8,7 @@ from typing import Any
 from nitari.artifact import Artifact
 from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
-from nitari.extractor.stored import pinned
+from nitari.extractor.stored import offered, pinned
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ def status(collection: Collection) -> dict[str, Any]:
             "metric": space["metric"],
             "dim": space["dim"],
             "dtype": space["dtype"],
+            "comparison": not offered(embeddings),
             "index": None if index is None else {**_described(index), "kind": index.manifest.info.get("index")},
         }
     annotations = {name: collection.latest("annotation", name) for name in collection.spaces("annotation")}
@@ -73,6 +74,8 @@ def stale(collection: Collection) -> list[Stale]:
     elif "encoder" not in spaces:
         why = "the encoder was never applied to the collection"
         found.append(Stale("embeddings/encoder", why, f"nitari extract collection={name} extractor=encoder"))
+    release = collection.release() if collection.current else None
+    served = set() if release is None else set(release.manifest.parents)
     overtaken: set[str] = set()
     for space in spaces:
         embeddings = collection.latest("embeddings", space)
@@ -81,7 +84,8 @@ def stale(collection: Collection) -> list[Stale]:
             reason = reason or _older(embeddings, "encoder", encoder)
         if reason:
             overtaken.add(space)
-            if not pinned(embeddings):  # one of a certain encoder is only there to be looked at, and renewed when it is
+            kept = offered(embeddings) or f"embeddings:{space}" in served
+            if kept and not pinned(embeddings):  # what is there to be compared with is renewed when it is
                 found.append(
                     Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}")
                 )
@@ -94,8 +98,7 @@ def stale(collection: Collection) -> list[Stale]:
             found.append(
                 Stale(f"annotation/{annotator}", reason, f"nitari annotate collection={name} annotator={annotator}")
             )
-    release = collection.release() if collection.current else None
-    if release is None and spaces:
+    if release is None and any(offered(collection.latest("embeddings", space)) for space in spaces):
         found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))
     elif release is not None:
         reasons = [_older(release, "catalog", catalog)]
