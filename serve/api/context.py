@@ -89,9 +89,11 @@ def answer(found: Mapping[str, Any], status: int = 200) -> Response:
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-def row_of(recommender: Recommender, item: str) -> int:
-    """The row of an item in a URL; 404 where there is none."""
+async def item_of(recommender: Recommender, address: str) -> tuple[int, str]:
+    """The row and the id of the item with that address; 404 where there is none."""
+    named = "/" in address or "." in address  # among millions, a file name is looked for longer than others may wait
     try:
-        return recommender.catalog.row(item)
+        row = await asyncio.to_thread(recommender.catalog.row, address) if named else recommender.catalog.row(address)
     except QueryError as error:
         raise Problem(404, str(error)) from None
+    return row, recommender.catalog.ids([row])[0]

@@ -17,7 +17,8 @@ from nitari.errors import QueryError
 from nitari.recommend.listing import attributes, browse
 
 from . import schema
-from .context import Context, Here, answer, row_of
+from .address import ITEM, Address
+from .context import Context, Here, answer, item_of
 from .problem import Problem
 from .schema import Browsing, Named, problems
 from .uploads import Uploads
@@ -37,7 +38,7 @@ class Guard:
 
     def __call__(self, method: str, path: str, authorization: str) -> None:
         """For the gate, before any of a body is read."""
-        if (method == "POST" and path == ITEMS) or (method == "DELETE" and path.rpartition("/")[0] == ITEMS):
+        if (method == "POST" and path == ITEMS) or (method == "DELETE" and path.startswith(f"{ITEMS}/")):
             self.check(authorization)
 
     def check(self, authorization: str) -> None:
@@ -75,13 +76,13 @@ async def items(here: Here, asked: Browsing) -> Response:
     return answer(page.to_dict())
 
 
-@router.get("/{item_id}", response_model=schema.Item, responses=problems(404, 422))
-async def item(here: Here, item_id: str, release: Named = None) -> Response:
+@router.get(ITEM, response_model=schema.Item, responses=problems(404, 422))
+async def item(here: Here, item_id: Address, release: Named = None) -> Response:
     """What is known of an item."""
     recommender = await here.recommender(release)
-    row = row_of(recommender, item_id)
+    row, found_id = await item_of(recommender, item_id)
     found = {
-        "item_id": recommender.catalog.item_ids[row].decode(),
+        "item_id": found_id,
         "removed": recommender.hides(row),
         "attributes": attributes(recommender, row),
     }
@@ -90,7 +91,7 @@ async def item(here: Here, item_id: str, release: Named = None) -> Response:
 
 
 @router.get(
-    "/{item_id}/thumbnail",
+    f"{ITEM}/thumbnail",
     response_class=Response,
     responses={
         200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
@@ -101,16 +102,16 @@ async def item(here: Here, item_id: str, release: Named = None) -> Response:
 async def thumbnail(
     here: Here,
     request: Request,
-    item_id: str,
+    item_id: Address,
     side: Annotated[int, Query(ge=1, le=10_000, description="pixels wanted of the longer side")] = 256,
     release: Named = None,
 ) -> Response:
     """The smallest picture that is kept of at least ``side`` pixels, or the largest there is."""
     recommender = await here.recommender(release)
-    row = row_of(recommender, item_id)
+    row, found = await item_of(recommender, item_id)
     if recommender.hides(row):
         raise Problem(404, f"Item '{item_id}' was removed")
-    data = recommender.thumbnail(item_id, side)
+    data = recommender.thumbnail(found, side)
     tag = f'"{len(data):x}-{zlib.crc32(data):08x}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=300"}
     if tag in (known.strip() for known in request.headers.get("if-none-match", "").split(",")):
@@ -133,12 +134,11 @@ async def add(here: Writer, picture: Annotated[list[UploadFile], File()]) -> Res
     return answer(done)
 
 
-@router.delete("/{item_id}", response_model=schema.Removed, responses=problems(400, 401, 404, 422))
-async def remove(here: Writer, item_id: str) -> Response:
+@router.delete(ITEM, response_model=schema.Removed, responses=problems(400, 401, 404, 422))
+async def remove(here: Writer, item_id: Address) -> Response:
     """Hide an item at once and for good. ``nitari purge`` rewrites the collection without it."""
     recommender = await here.recommender(None)
-    row = row_of(recommender, item_id)
-    found = recommender.catalog.item_ids[row].decode()
+    _, found = await item_of(recommender, item_id)
     changed = await asyncio.to_thread(Changes(here.collection).remove, [found])
     await here.refresh()
     return answer({"removed": bool(changed)})

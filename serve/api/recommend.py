@@ -17,7 +17,8 @@ from nitari.recommend.recommender import Recommender
 from nitari.recommend.source import Encoded
 
 from . import schema
-from .context import Context, Here, answer, row_of
+from .address import ITEM, Address
+from .context import Context, Here, answer, item_of
 from .problem import Problem
 from .schema import Liking, Part, Recommend, Uploaded, problems
 
@@ -31,14 +32,14 @@ _FEW = 4  # items that are asked with, ...
 _SHORT = 100  # ... and results, at most, for an answer that nobody has to wait for
 
 
-@router.get("/items/{item_id}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
-async def more_like(here: Here, item_id: str, asked: Liking) -> Response:
+@router.get(f"/items{ITEM}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
+async def more_like(here: Here, item_id: Address, asked: Liking) -> Response:
     """Items like this one, best first, and why each is among them."""
     recommender = await here.recommender(asked.release, asked.after)
-    row_of(recommender, item_id)
+    _, item = await item_of(recommender, item_id)
     settings = {name: getattr(asked, name) for name in ("k", "where", "fuse", "diversity", "collapse", "after")}
     settings["weights"] = numbers("weights", asked.weights) if asked.weights else None
-    return await _answer(here, recommender, asked.interleave, [item_id], [], settings)
+    return await _answer(here, recommender, asked.interleave, [item], [], settings)
 
 
 @router.post("/recommend", response_model=schema.Page, responses=problems(400, 404, 408, 415, 422))

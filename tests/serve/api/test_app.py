@@ -139,12 +139,28 @@ def test_health(client):
         ("/nothing", 404, "nothing"),
         ("/page/../../../../etc/passwd", 404, ""),
         ("/page/%2e%2e/%2e%2e/serve.py", 404, ""),
-        ("/v1/items/..%2f..%2fcurrent/thumbnail", 404, ""),
-        ("/v1/items/%00", 404, ""),
+        ("/v1/items/..%2f..%2fcurrent/thumbnail", 404, "no item '../../current'"),
+        ("/v1/items/%2e%2e/%2e%2e/current", 404, ""),
+        ("/v1/items//etc/passwd", 404, "no item '/etc/passwd'"),
+        ("/v1/items/%00", 404, "no item"),
+        ("/v1/items/bags/more-like", 404, "no item 'bags'"),
     ],
 )
 def test_problems_name_what_is_wrong(client, path, status, word):
     assert word in problem(client.get(path), status)
+
+
+@pytest.mark.parametrize("slash", ["/", "%2F", "%2f"])
+def test_an_item_is_addressed_by_its_file_name(client, slash):
+    found = client.get("/v1/items", params={"where": "kind=shoes", "k": 1}).json()["results"][0]
+    name, item = found["attributes"]["file_name"], found["item_id"]
+    assert name.startswith("shoes/")
+    address = f"/v1/items/{name.replace('/', slash)}"
+    assert client.get(address).json()["item"]["item_id"] == item
+    assert client.get(f"{address}/thumbnail").content == client.get(f"/v1/items/{item}/thumbnail").content
+    like = client.get(f"{address}/more-like", params={"k": 3}).json()
+    assert like["results"] == client.get(f"/v1/items/{item}/more-like", params={"k": 3}).json()["results"]
+    assert 'route="/v1/items/{item_id}/more-like"' in client.get("/metrics").text
 
 
 def test_a_filter_s_problem_points_at_the_place(client):

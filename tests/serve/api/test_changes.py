@@ -112,6 +112,16 @@ def test_an_item_is_removed_at_once(writer, root):
     assert item in Collection(root, "shop").path.joinpath("removed.jsonl").read_text()
 
 
+@pytest.mark.parametrize("slash", ["/", "%2F"])
+def test_an_item_is_removed_by_its_file_name_with_the_token_only(writer, slash):
+    found = writer.get("/v1/items", params={"k": 1}).json()["results"][0]
+    address = f"/v1/items/{found['attributes']['file_name'].replace('/', slash)}"
+    assert writer.delete(address, headers={"Authorization": ""}).status_code == 401
+    assert found["item_id"] in ids(writer)
+    assert writer.delete(address).json() == {"removed": True}
+    assert found["item_id"] not in ids(writer)
+
+
 def test_a_wrong_token_writes_nothing(writer):
     item = ids(writer)[0]
     for header in ("Bearer wrong", "Bearer ", "Basic abc", ""):

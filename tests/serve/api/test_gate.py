@@ -88,6 +88,8 @@ def test_a_head_that_stops_is_hung_up_on(connect):
         b"/../../etc/passwd",
         b"//etc/passwd",
         b"/v1/items/%2e%2e%2f%2e%2e%2fcurrent/thumbnail",
+        b"/v1/items/../../../etc/passwd",
+        b"/v1/items/..%2f..%2f..%2fetc%2fpasswd%00.jpg",
         b"/v1/items?release=%2e%2e%2f%2e%2e",
         b"/v1/items/" + b"a" * 20_000,
     ],
