@@ -30,8 +30,8 @@ _START = """# The HTTP API
 Every answer that comes from a release names it, in `release` and in the header `X-Nitari-Release`. What is wrong is told by a
 problem document (RFC 9457, `application/problem+json`) whose `detail` says the fact, the value and the remedy; where a filter
 is wrong, `position` is the place in its text. Requests for other host names than the server's (421) and changing requests
-of other origins' pages (403) are refused, and so are bodies that are too large (413) or too slow (408). Changes need
-`Authorization: Bearer TOKEN`.
+of other origins' pages (403) are refused, and so are bodies that are too large (413), too slow (408) or of another content type
+than the one that a route takes (415). Changes need `Authorization: Bearer TOKEN`.
 
 Parameters and fields that are not listed are refused, so that a misspelt one is noticed.
 """

@@ -9,16 +9,17 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 
 from . import schema
+from .body import Typed
 from .context import Here, answer
 from .problem import Problem
 from .schema import Events, problems
 
 _MOST = 4e9  # bytes of the log, which anybody may write to
 
-router = APIRouter(prefix="/v1", tags=["feedback"])
+router = APIRouter(prefix="/v1", tags=["feedback"], route_class=Typed)
 
 
-@router.post("/feedback", response_model=schema.Accepted, responses=problems(400, 408, 422, 507))
+@router.post("/feedback", response_model=schema.Accepted, responses=problems(400, 408, 415, 422, 507))
 async def feedback(here: Here, asked: Events) -> Response:
     """Events, on disk when this is answered. ``nitari evaluate feedback=true`` replays them."""
     if not here.settings.feedback:

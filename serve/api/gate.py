@@ -67,7 +67,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [*message.get("headers", ()), *self.headers]
-                if refusing or message["status"] in (408, 413):  # what is still to come is not read
+                if refusing or message["status"] in (408, 413, 415):  # what is still to come is not read
                     message["headers"].append((b"connection", b"close"))
             elif headless and message["type"] == "http.response.body":
                 message["body"] = b""

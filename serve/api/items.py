@@ -18,12 +18,13 @@ from nitari.recommend.listing import attributes, browse
 
 from . import schema
 from .address import ITEM, Address
+from .body import Typed
 from .context import Context, Here, answer, item_of
 from .problem import Problem
 from .schema import Browsing, Named, problems
 from .uploads import Uploads
 
-router = APIRouter(prefix="/v1/items", tags=["items"])
+router = APIRouter(prefix="/v1/items", tags=["items"], route_class=Typed)
 ITEMS = "/v1/items"
 _APPEND = 60.0  # seconds that taking in one picture may take, at most
 _MOST = 100  # pictures of one request

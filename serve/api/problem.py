@@ -33,7 +33,7 @@ TITLES = {
     408: "Too slow",
     411: "Of no known length",
     413: "Too large",
-    415: "Not a picture",
+    415: "Not of a kind that is read",
     421: "Not this host",
     422: "The request is not as described",
     500: "Damaged or broken",

@@ -18,11 +18,12 @@ from nitari.recommend.source import Encoded
 
 from . import schema
 from .address import ITEM, Address
+from .body import Typed
 from .context import Context, Here, answer, item_of
 from .problem import Problem
 from .schema import Liking, Part, Recommend, Uploaded, problems
 
-router = APIRouter(prefix="/v1", tags=["recommend"])
+router = APIRouter(prefix="/v1", tags=["recommend"], route_class=Typed)
 UPLOAD = "/v1/recommend/upload"
 _PASSED = (
     *("like_weights", "unlike_by", "unlike_strength", "history", "half_life", "where", "k", "weights", "fuse"),

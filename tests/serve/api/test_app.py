@@ -178,6 +178,30 @@ def test_bodies_are_checked(client, first):
     problem(client.put("/v1/recommend", json={}), 405)
 
 
+@pytest.mark.parametrize(
+    ("path", "given", "wanted"),
+    [
+        ("/v1/recommend", "text/plain", "application/json"),
+        ("/v1/recommend", "application/x-www-form-urlencoded", "application/json"),
+        ("/v1/recommend", None, "application/json"),
+        ("/v1/feedback", "text/plain;charset=UTF-8", "application/json"),
+        ("/v1/recommend/upload", "application/json", "multipart/form-data"),
+        ("/v1/recommend/upload", "image/jpeg", "multipart/form-data"),
+    ],
+)
+def test_a_body_of_another_type_is_told_which_is_wanted(client, path, given, wanted):
+    said = problem(client.post(path, content=b"{}", headers={"Content-Type": given} if given else {}), 415)
+    assert f"Send it as {wanted}" in said
+    assert (f"is '{given.partition(';')[0]}'" if given else "no content type") in said
+    assert "415" in client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+
+
+@pytest.mark.parametrize("given", ["application/json; charset=utf-8", "Application/JSON", "application/vnd.shop+json"])
+def test_json_is_known_by_all_its_names(client, first, given):
+    asked = json.dumps({"like": [first], "k": 1})
+    assert client.post("/v1/recommend", content=asked, headers={"Content-Type": given}).status_code == 200
+
+
 def test_other_hosts_and_origins_are_refused(client, first):
     assert "evil" in problem(client.get("/healthz", headers={"Host": "evil.example"}), 421)
     asked = {"like": [first]}

@@ -57,6 +57,16 @@ def test_a_body_that_grows_too_large_is_refused_while_it_comes(connect):
         assert sent < 5_000_000
 
 
+def test_a_body_of_another_type_is_refused_unread(connect):
+    with connect() as connection:
+        connection.sendall(
+            HEAD.replace(b"multipart/form-data; boundary=b", b"image/jpeg") + b"Content-Length: 5000\r\n\r\n"
+        )
+        answer = reply(connection)
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"connection: close" in answer.lower()
+
+
 def test_a_token_is_asked_for_before_any_of_a_body_is_read(connect):
     with connect() as connection:
         connection.sendall(HEAD.replace(b"/recommend/upload", b"/items") + b"Content-Length: 5000\r\n\r\n")
