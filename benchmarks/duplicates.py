@@ -1,18 +1,21 @@
 """Injected duplicates: how many ``nitari duplicates`` finds, what it joins that differs, and what chains would do.
 
-    .venv/bin/python -m benchmarks.duplicates [originals=60] [sets=clothing,grocery] [encoders=FOLDER]
+    .venv/bin/python -m benchmarks.duplicates [originals=60] [sets=clothing,grocery,emoji,logos] [encoders=FOLDER]
 
-Seven kinds of easy copies and a twin of some pictures of ../shared/data are ingested among all training pictures of their
-set, and grouped in PDQ, and by the newest encoder of FOLDER/<set>/encoders where that is given. Writes
-benchmarks/results/duplicates.json and .md.
+Seven kinds of easy copies and a twin of some pictures of ../shared/data, or of the logos in the wheel ``diagrams``, are ingested
+among all training pictures of their set, and grouped in PDQ, with and without a look at their pixels, and by the newest encoder
+of FOLDER/<set>/encoders where that is given. Writes benchmarks/results/duplicates.json and .md.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import json
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +29,23 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.extractor import create
 from nitari.extractor.encoder import EncoderExtractor
-from nitari.images.decode import decode
+from nitari.images.decode import Limits, decode
 from nitari.index.exact import Exact
 from nitari.source.listing import Listing
-from nitari.steps.duplicates import duplicates, same_bytes
+from nitari.steps.duplicates import Verifier, duplicates, same_bytes
 from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
+from nitari.steps.pictures import Pictures
 
 from .copies import DATA, HELD_OUT, KINDS, RESULTS
 
 EASY = ("re-encoded", "scale", "jpeg", "brightness", "contrast", "blur", "96 px")
+DRAWN = ("emoji", "logos")
 THRESHOLDS = {"pdq": (16, 31, 48, 64), "encoder": (0.03, 0.06, 0.09, 0.12, 0.16)}
 
 
 def main() -> None:
-    asked = {"originals": "60", "sets": ",".join(HELD_OUT), "encoders": ""}
+    asked = {"originals": "60", "sets": ",".join([*HELD_OUT, *DRAWN]), "encoders": ""}
     asked |= dict(word.split("=", 1) for word in sys.argv[1:])
     file = RESULTS / "duplicates.json"
     for name in asked["sets"].split(","):
@@ -54,7 +59,7 @@ def main() -> None:
 
 
 def measure(name: str, folder: Path, originals: int, encoders: Path | None) -> dict[str, Any]:
-    paths = sorted((DATA / name / "train").rglob("*.jpg"))
+    paths = list({path.read_bytes(): path for path in reversed(pictures(name))}.values())[::-1]  # each once
     copied = np.random.default_rng(1).choice(len(paths), originals, replace=False)
     collection = Collection(folder, name)
     listing = Listing("injected")
@@ -74,6 +79,14 @@ def measure(name: str, folder: Path, originals: int, encoders: Path | None) -> d
     return {"pictures": len(paths), "copies": originals * (len(EASY) + 1), "spaces": spaces}
 
 
+def pictures(name: str) -> list[Path]:
+    if name == "logos":
+        return sorted(
+            (Path(str(importlib.util.find_spec("diagrams").origin)).parent.parent / "resources").rglob("*.png")
+        )
+    return sorted((DATA / name).rglob("*.png") if name in DRAWN else (DATA / name / "train").rglob("*.jpg"))
+
+
 def add(listing: Listing, key: str, path: Path) -> None:
     status = path.stat()
     fingerprint = f"{status.st_size}-{status.st_mtime_ns}"
@@ -82,7 +95,7 @@ def add(listing: Listing, key: str, path: Path) -> None:
 
 def copies(path: Path, folder: Path) -> dict[str, Path]:
     folder.mkdir(parents=True)
-    image = decode(path.read_bytes()).pixels
+    image = decode(path.read_bytes(), Limits.none(), background=(255, 255, 255)).pixels
     made = {"twin": folder / "twin.jpg"}
     shutil.copy(path, made["twin"])
     for kind in EASY:
@@ -100,11 +113,14 @@ def joined(collection: Collection, space: str) -> list[dict[str, Any]]:
     truth = np.array([name.split("/")[0] for name in catalog.ready("file_name").to_pylist()])
     near, apart = index.search(np.asarray(embeddings.vectors), 64)
     found = []
-    for threshold in THRESHOLDS[space]:
-        table = duplicates(catalog, (embeddings, index, threshold))
+    for threshold, verify in itertools.product(THRESHOLDS[space], (False, True)):
+        verifier = Verifier(Pictures(collection, catalog)) if verify else None
+        start = time.perf_counter()
+        table = duplicates(catalog, (embeddings, index, threshold), verifier=verifier)
+        seconds = time.perf_counter() - start
         mine = scored(truth, table.column("row").to_numpy(), table.column("group").to_numpy())
         chained = scored(truth, *chain(near, apart <= threshold, same_bytes(catalog)))
-        found.append({"threshold": threshold, **mine, "chained": chained})
+        found.append({"threshold": threshold, "verified": verify, "seconds": seconds, **mine, "chained": chained})
     return found
 
 
@@ -146,16 +162,22 @@ def chain(near: np.ndarray, joins: np.ndarray, same: np.ndarray) -> tuple[np.nda
 def report(results: dict[str, Any]) -> str:
     lines = ["# Injected duplicates", "", __doc__.split("\n\n")[2].replace("\n", " "), ""]
     lines += [
-        "Wrong: pictures in a group of another. In brackets: groups by chains of neighbours (union-find) instead.",
+        "Wrong: pictures in a group of another, some of which are the same logo filed twice. Seen: compared pixel by pixel as well. In "
+        "brackets: groups by chains of neighbours (union-find) instead.",
         "",
     ]
-    lines += ["| set | space | distance | found | wrong | groups | largest |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "| set | space | distance | seen | found | wrong | groups | largest | s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for name, result in results.items():
         for space, rows in result["spaces"].items():
             for row in rows:
                 cells = [f"{row[key]:,} ({row['chained'][key]:,})" for key in ("found", "wrong", "groups", "largest")]
                 cells[0] += f" of {result['copies']:,}"
-                lines.append(f"| {name} | {space} | {row['threshold']:g} | " + " | ".join(cells) + " |")
+                seen = "yes" if row["verified"] else "no"
+                head = f"| {name} | {space} | {row['threshold']:g} | {seen} | "
+                lines.append(head + " | ".join([*cells, f"{row['seconds']:.1f}"]) + " |")
     return "\n".join([*lines, "", "`.venv/bin/python -m benchmarks.duplicates`", ""])
 
 

@@ -6,13 +6,15 @@
 
 Works as soon as pictures are ingested; copies that differ in their bytes need a space (best: nitari extract collection=…
 extractor=pdq). Nothing is deleted: the table says which picture of each group to keep. With out=FOLDER the whole table
-and sheets of the largest and of the least certain groups are written there.
+and sheets of the largest and of the least certain groups are written there. What a hash takes for copies is compared pixel by
+pixel: drawings that share a shape, and things in two colours, are no copies of each other.
 
 Settings:
 
     collection    name of the collection
     space         space to compare in; none: only the same bytes (pdq where it was extracted, else the encoder's)
     distance      how far a copy may be from the picture that is kept (measured, by the kind of space)
+    verify        auto | true | false: compare the pictures as well; auto: where the space is a hash (auto)
     keep          largest | sharpest: the picture of a group that is kept (largest)
     out           folder to write to (none: the summary and the largest groups are shown)
     table         csv | parquet, in out (csv)
@@ -39,6 +41,7 @@ SETTINGS: dict[str, Any] = {
     "collection": str,
     "space": None,
     "distance": None,
+    "verify": "auto",
     "keep": "largest",
     "out": None,
     "table": "csv",
@@ -55,6 +58,7 @@ def main(words: Sequence[str]) -> int:
     as_json = choose(values, "format", ("table", "json")) == "json"
     choose(values, "table", ("csv", "parquet"))
     choose(values, "keep", ("largest", "sharpest"))
+    choose(values, "verify", ("auto", "true", "false"))
     without_pandas()
     found = run(Collection.existing(values["root"], values["collection"]), values)
     print(json.dumps(found, ensure_ascii=False) if as_json else show(found))
@@ -65,7 +69,7 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is shown, JSON-ready."""
     from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
-    from nitari.steps.duplicates import duplicates, summary
+    from nitari.steps.duplicates import Verifier, duplicates, summary
     from nitari.steps.pictures import Pictures
     from nitari.steps.progress import Progress
 
@@ -79,7 +83,10 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError("distance was given, but there is no space to measure it in. Name one: space=pdq")
     pictures = Pictures(collection, catalog)
     sharpest = pictures if values["keep"] == "sharpest" else None
-    table = duplicates(catalog, near, sharpest, Progress("Comparing"))
+    hashed = near is not None and near[0].space.metric == "hamming"
+    verify = near is not None and (hashed if values["verify"] == "auto" else values["verify"] == "true")
+    verifier = Verifier(pictures) if verify else None
+    table = duplicates(catalog, near, sharpest, Progress("Comparing"), verifier)
     told = table.select(_COLUMNS)
     result = {
         "collection": collection.name,
@@ -87,6 +94,7 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
         "pictures": catalog.n_ready,
         "space": None if near is None else near[0].space.name,
         "distance": None if near is None else near[2],
+        "refuted": None if verifier is None else verifier.refuted,
         **summary(table),
         "largest": _first(told, SHOWN),
         "files": [],
@@ -126,6 +134,8 @@ def show(found: Mapping[str, Any]) -> str:
             )
     if found["groups"] > len(found["largest"]):
         lines += ["", f"These are the {len(found['largest'])} largest groups. All of them: out=FOLDER"]
+    if found["refuted"]:
+        lines += ["", f"{found['refuted']:,} pairs are as near, but differ in their pixels: verify=false joins them"]
     lines += [""] + [f"Written: {file}" for file in found["files"]]
     return "\n".join(lines).rstrip()
 

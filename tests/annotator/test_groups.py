@@ -12,10 +12,10 @@ PLANE = Space("plane", "l2", 2)
 BITS = Space("bits", "hamming", 64, "uint8")
 
 
-def grouped(space, vectors, threshold, order=None):
+def grouped(space, vectors, threshold, order=None, alike=None):
     index = Exact(space)
     index.build(vectors)
-    return groups(space, index.search, vectors, threshold, order)
+    return groups(space, index.search, vectors, threshold, order, alike=alike)
 
 
 def test_a_chain_does_not_become_one_group():
@@ -49,6 +49,27 @@ def test_large_groups_are_complete(monkeypatch, most):
     owner = grouped(BITS, vectors, 3)
     assert (owner[100:350] == 0).all()
     assert (owner == 0).sum() == 251
+
+
+def test_what_is_near_and_not_alike_stays_apart():
+    vectors = np.full((300, 8), 7, np.uint8)
+    kind = np.arange(300) % 3
+    owner = grouped(BITS, vectors, 3, alike=lambda row, others: kind[others] == kind[row])
+    assert owner.tolist() == kind.tolist()
+
+
+def test_a_family_of_different_pictures_is_not_looked_at_for_ever(monkeypatch):
+    monkeypatch.setattr(module, "_REFUTED", 20)
+    monkeypatch.setattr(module, "_LOOKED", 10)
+    asked = []
+
+    def alike(row, others):
+        asked.extend(others)
+        return others == row + 1
+
+    owner = grouped(BITS, np.full((200, 8), 7, np.uint8), 3, alike=alike)
+    assert owner[1] == 0
+    assert len(asked) <= 200 * 30
 
 
 @settings(max_examples=40, deadline=None)

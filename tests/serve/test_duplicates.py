@@ -4,7 +4,7 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
@@ -48,6 +48,30 @@ def test_the_space_that_tells_copies_best_is_taken(ask):
     assert (found["exact"]["groups"], found["near"]["groups"]) == (1, 1)
     assert json.loads(ask("collection=shop", "space=none", "format=json"))["groups"] == 1
     assert json.loads(ask("collection=shop", "space=colour", "distance=0", "format=json"))["distance"] == 0
+
+
+def test_drawings_that_share_a_shape_are_no_copies(tmp_path, ask, ingest_folder):
+    """A hash reads grey values. Hearts in three colours, one of them twice, and a picture with a mirrored copy."""
+    folder = tmp_path / "hearts"
+    folder.mkdir()
+    for name, colour in (("red", (200, 40, 40)), ("blue", (40, 60, 230)), ("green", (30, 110, 30))):
+        picture = Image.new("RGB", (128, 128), "white")
+        ImageDraw.Draw(picture).polygon([(64, 112), (12, 40), (40, 12), (64, 36), (88, 12), (116, 40)], fill=colour)
+        picture.save(folder / f"{name}.png")
+    Image.open(folder / "red.png").resize((96, 96)).save(folder / "small.jpg", quality=80)
+    collection = Collection(tmp_path, "hearts")
+    ingest_folder(collection, folder)
+    extract(collection, create({"_target_": "nitari.extractor.pdq.PdqExtractor"}))
+    words = (f"root={tmp_path}", "collection=hearts")
+    found = json.loads(ask(*words, "format=json"))
+    assert [[row["file_name"] for row in group] for group in found["largest"]] == [["red.png", "small.jpg"]]
+    assert found["refuted"] >= 2
+    assert f"{found['refuted']} pairs are as near, but differ" in ask(*words)
+    joined = json.loads(ask(*words, "verify=false", "format=json"))
+    assert len(joined["largest"][0]) == 4
+    assert joined["refuted"] is None
+    with pytest.raises(ConfigError, match="verify is 'maybe'"):
+        ask(*words, "verify=maybe")
 
 
 def test_tables_and_sheets_are_written(ask, tmp_path):

@@ -14,6 +14,7 @@ from nitari.space import Space
 
 _QUERIES = 256  # rows searched for together
 _FIRST, _MOST = 16, 512  # neighbours asked for at first, and before all vectors are scanned
+_REFUTED, _LOOKED = 512, 64  # neighbours of a row that are not alike, before no more are looked at; of one look
 _NUMBERS = 1 << 22  # of a scanned block: 16 MB as float32
 
 
@@ -31,13 +32,20 @@ Search = Callable[[np.ndarray, int], Found]
 """((q, width) vectors, k) -> the nearest rows: ``index.search``."""
 
 
+Alike = Callable[[int, np.ndarray], np.ndarray]
+"""(row, (m,) other rows) -> (m,) bool: whether they show the same, which their pictures tell better than their vectors."""
+
+
 class Near(NamedTuple):
-    """Vectors (n, width) of a space, which may be a memory map, their search, and how near a copy is."""
+    """Vectors (n, width) of a space, which may be a memory map, their search, and how near a copy is. ``alike`` is asked of
+    those that are so near.
+    """
 
     space: Space
     vectors: np.ndarray
     search: Search
     threshold: float
+    alike: Alike | None = None
 
 
 def owners(
@@ -51,7 +59,7 @@ def owners(
     stands[same[firsts]] = firsts
     owner = stands[same]
     if near is not None:
-        owner = groups(near.space, near.search, near.vectors, near.threshold, firsts, progress)[owner]
+        owner = groups(near.space, near.search, near.vectors, near.threshold, firsts, progress, near.alike)[owner]
     return owner
 
 
@@ -62,6 +70,7 @@ def groups(
     threshold: float,
     order: np.ndarray | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    alike: Alike | None = None,
 ) -> np.ndarray:
     """(n, width) vectors, which may be a memory map, and the search of their index -> (n,) int64, the row that stands for each row.
 
@@ -71,6 +80,9 @@ def groups(
     take part, the one that should stand for others first; None is all of them, ascending. Only representatives are
     searched for, and no list of pairs is kept. With an approximate index some members stay alone. A hash of zeros, which
     is what pictures of one colour get, stands for nothing but itself.
+
+    With ``alike``, a row belongs to one that it is alike as well. It is asked of the nearest first, and no more once some
+    512 are not alike, so that a large family of different pictures costs no square of pictures to look at.
     """
     rows = np.arange(len(vectors)) if order is None else np.asarray(order, np.int64)
     owner = np.arange(len(vectors))
@@ -92,9 +104,26 @@ def groups(
             if distances[-1] <= threshold and len(near) < len(vectors):
                 near, distances = _more(space, search, vectors, row, threshold)
             take = (distances <= threshold) & (place[near] > place[row]) & (distances < apart[near])
-            owner[near[take]], apart[near[take]] = row, distances[take]
+            near, distances = near[take], distances[take]
+            if alike is not None and len(near):
+                same = _alike(alike, int(row), near, distances)
+                near, distances = near[same], distances[same]
+            owner[near], apart[near] = row, distances
     progress(len(rows), len(rows))
     return owner
+
+
+def _alike(alike: Alike, row: int, near: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """The places in ``near`` of rows that are alike the one asked for, nearest first."""
+    nearest, found, refuted = np.argsort(distances, kind="stable"), [], 0
+    for start in range(0, len(nearest), _LOOKED):
+        part = nearest[start : start + _LOOKED]
+        same = alike(row, near[part])
+        found.append(part[same])
+        refuted += int((~same).sum())
+        if refuted >= _REFUTED:
+            break
+    return np.concatenate(found)
 
 
 def _more(

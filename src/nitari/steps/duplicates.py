@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,36 @@ from nitari.annotator.groups import Near, owners, preference, same_bytes
 from nitari.catalog import Catalog
 from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
+from nitari.images.difference import DIFFERENT, SIDE, difference, standard
 from nitari.index import Index
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
 
 EXACT, NEAR = "exact", "near"
 _SHARP = 1024  # pixels of the longer side at which details are compared, at most
+_KEPT = 4096  # pictures that are kept to be compared again: 50 MB
+
+
+class Verifier:
+    """Tells whether pictures that are near each other in a space are the same, by their pixels; mirrored ones are, too.
+
+    A hash reads few and grey frequencies, and finds drawings that share a shape alike: the same heart in two colours.
+    ``refuted`` counts the pairs that were near, and differ.
+    """
+
+    def __init__(self, pictures: Pictures) -> None:
+        self.refuted = 0
+        self._standard = lru_cache(_KEPT)(lambda row: standard(pictures.read([row], SIDE)[0]))
+
+    def __call__(self, row: int, others: np.ndarray) -> np.ndarray:
+        """(m,) bool: which of the rows ``others`` show the same as ``row``."""
+        found = np.array([self._same(row, int(other)) for other in others], bool)
+        self.refuted += int((~found).sum())
+        return found
+
+    def _same(self, row: int, other: int) -> bool:
+        one, two = self._standard(row), self._standard(other)
+        return difference(one, two) < DIFFERENT or difference(one, two[:, ::-1]) < DIFFERENT
 
 
 def duplicates(
@@ -27,19 +52,20 @@ def duplicates(
     near: tuple[Embeddings, Index, float] | None = None,
     sharpest: Pictures | None = None,
     progress: Progress = silent,
+    verifier: Verifier | None = None,
 ) -> pa.Table:
     """One row a picture that has a duplicate, the largest groups first and the picture to keep first in each.
 
     Columns: group (from 0), kind (exact: the same bytes as the one to keep; near: within the threshold of it, by the
     space), keep, item_id, file_name, distance (null where no space was asked), width, height, size_bytes and row, the
-    ready row of the catalog. ``near`` is a space, its index and a threshold; None finds the same bytes only. Kept is the
-    picture with the most pixels, then bytes, then the first; with ``sharpest``, the one with the most detail.
+    ready row of the catalog. ``near`` is a space, its index and a threshold; None finds the same bytes only. With
+    ``verifier``, what is near has to show the same. Kept is the picture with the most pixels, then bytes, then the first; with ``sharpest``, the one with the most detail.
     """
     same, order = same_bytes(catalog), preference(catalog)
     within = None
     if near is not None:
         embeddings, index, threshold = near
-        within = Near(embeddings.space, embeddings.vectors, index.search, threshold)
+        within = Near(embeddings.space, embeddings.vectors, index.search, threshold, verifier)
     owner = owners(catalog, within, progress)
     counts = np.bincount(owner, minlength=len(owner))
     members = np.flatnonzero(counts[owner] > 1)
