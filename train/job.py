@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import hydra
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -83,8 +84,16 @@ def plain(node: Any) -> Any:
 
 
 def instantiate(node: Any, **more: Any) -> Any:
-    """``hydra.utils.instantiate`` for targets inside nitari only: a configuration is not a way to call anything else."""
+    """``hydra.utils.instantiate`` for targets inside nitari only: a configuration is not a way to call anything else.
+
+    What a constructor of ours raises is raised as it is.
+    """
     target = str(node["_target_"])
     if not target.startswith("nitari."):
         raise ConfigError(f"_target_ is '{target}'. Only classes of nitari are instantiated from a configuration")
-    return hydra.utils.instantiate(node, **more)
+    try:
+        return hydra.utils.instantiate(node, **more)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, NitariError):
+            raise error.__cause__ from None
+        raise

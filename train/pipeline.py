@@ -2,15 +2,20 @@
 
     nitari pipeline collection=shoes source=folder source.path=PATH
     nitari pipeline collection=shoes source=folder source.path=PATH labels=category model=vgg
-    nitari pipeline collection=shoes source=folder source.path=PATH extractors=[hog,pdq] annotators=[colours,map] text.columns=[file_name]
+    nitari pipeline collection=shoes source=folder source.path=PATH extractors=[colour,hog]
+    nitari pipeline collection=shoes source=folder source.path=PATH annotators=[colours,map,ocr] text.columns=[file_name,text]
+    nitari pipeline collection=shoes source=folder source.path=PATH annotators=[] text.columns=null
 
-Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given. Further ``extractors``,
-and ``annotators``, are run as they are configured; the former count in recommendations only as far as somebody asks for them.
-One that needs settings, such as ``vgg``, is run as its space in the collection was made: nitari extract makes it first.
+Killed at any moment, the same command goes on where it stopped. Every setting of the jobs may be given. ``annotators`` make what
+the page lets people choose by, and its map: by default those that cost little. Further ``extractors`` make its sliders; they
+count in recommendations only as far as somebody asks for them. Both are run as they are configured; what compares vectors,
+such as the map, compares those of the chosen extractor, and what would add a column that the source has is left out. An
+extractor that needs settings, such as ``vgg``, is run as its space in the collection was made: nitari extract makes it first.
 """
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
 import time
@@ -25,6 +30,8 @@ from nitari.collection import Collection
 from . import annotate, build, choices, evaluate, extract, fit, ingest
 from .job import instantiate, job
 from .progress import clock
+
+log = logging.getLogger(__name__)
 
 ROOT = "collections"  # the default, as in conf/base.yaml
 
@@ -46,8 +53,16 @@ def renewed(cfg: DictConfig, name: str) -> dict[str, Any]:
 
 
 def annotators(cfg: DictConfig) -> dict[str, Any]:
-    """What each of ``cfg.annotators`` found."""
-    return {name: annotate.annotated(cfg, spec) for name, spec in annotator_settings(cfg).items()}
+    """What each of ``cfg.annotators`` found, but of those whose columns the source has already."""
+    own = set(Catalog(Collection.existing(cfg.root, cfg.collection).latest("catalog")).schema.names)
+    found = {}
+    for name, spec in annotator_settings(cfg).items():
+        taken = own & set(instantiate(spec).columns)
+        if taken:
+            log.warning("The source has a column '%s' of its own, so annotator '%s' is left out", min(taken), name)
+        else:
+            found[name] = annotate.annotated(cfg, spec)
+    return found
 
 
 def extractor_settings(cfg: DictConfig) -> dict[str, dict[str, Any] | None]:
@@ -63,8 +78,15 @@ def extractor_settings(cfg: DictConfig) -> dict[str, dict[str, Any] | None]:
 
 
 def annotator_settings(cfg: DictConfig) -> dict[str, dict[str, Any]]:
-    """Of each of ``cfg.annotators``, by name; raises ConfigError where there is no such annotator."""
-    return {name: choices.settings("annotator", name) for name in cfg.annotators}
+    """Of each of ``cfg.annotators``, by name; the chosen extractor's space for those that compare the encoder's.
+
+    Raises ConfigError where there is no such annotator.
+    """
+    found = {name: choices.settings("annotator", name) for name in cfg.annotators}
+    return {
+        name: spec | ({"space": cfg.extractor.name} if spec.get("space") == "encoder" else {})
+        for name, spec in found.items()
+    }
 
 
 def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -84,7 +106,8 @@ STEPS: dict[str, tuple[Callable[[DictConfig], Mapping[str, Any]], Callable[[Mapp
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Each step's result under its name, with its ``seconds``."""
     extractor_settings(cfg)  # what is mistyped is said now, not after hours of training
-    annotator_settings(cfg)
+    for spec in annotator_settings(cfg).values():
+        instantiate(spec)
     results: dict[str, Any] = {"collection": str(cfg.collection)}
     steps = [name for name in STEPS if name != "annotate" or cfg.annotators]
     for number, name in enumerate(steps, 1):

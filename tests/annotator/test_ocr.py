@@ -72,4 +72,4 @@ def test_bad_settings_are_refused(monkeypatch):
         OcrAnnotator(confidence=1)
     monkeypatch.setitem(__import__("sys").modules, "rapidocr", None)
     with pytest.raises(MissingExtraError, match=r"nitari\[ocr\]"):
-        OcrAnnotator().annotate([written("Milk")])
+        OcrAnnotator()

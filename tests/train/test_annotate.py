@@ -4,6 +4,7 @@ import pytest
 from hydra import compose, initialize_config_module
 
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 from nitari.train.annotate import run, show
 
 
@@ -44,3 +45,8 @@ def test_clusters_are_shown_and_named(configured):
     assert "bags" in result["columns"]["cluster"]["commonest"]
     assert [file.rpartition("/")[2] for file in result["files"]] == ["clusters-01.jpg"]
     assert "To look at: " in show(result)
+
+
+def test_a_wrong_setting_is_said_as_it_is(configured):
+    with pytest.raises(ConfigError, match=r"^annotator\.sample is 2\. A map needs 10 pictures"):
+        run(configured("annotator=map", "annotator.sample=2"))

@@ -1,13 +1,15 @@
 """The pipeline's further extractors and annotators, on small pictures without a training."""
 
+import sys
 from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_module
 
+from nitari.catalog import Catalog
 from nitari.collection import Collection
-from nitari.errors import ConfigError
-from nitari.train import extract, pipeline
+from nitari.errors import ConfigError, MissingExtraError
+from nitari.train import build, extract, pipeline
 
 N = 12
 
@@ -63,3 +65,37 @@ def test_an_extractor_with_open_settings_is_run_as_its_space_was_made(configured
     assert second.id == found["pretrained"]["embeddings"] != first.id
     assert second.manifest.info["extractor"] == first.manifest.info["extractor"]
     assert extract.show(found["pretrained"])
+
+
+def test_the_page_has_its_facets_its_map_and_its_words_unless_they_are_unwanted(configured, tmp_path, ingest_folder):
+    """The map is one of the space that was extracted; where the source has a column itself, its own is kept."""
+    collection = Collection(tmp_path, "shoes")
+    ingest_folder(collection, tmp_path / "pictures", lambda name: {"quality": "good"})
+    cfg = configured()
+    pipeline.extractors(cfg)
+    assert list(pipeline.annotators(cfg)) == ["colours", "shape", "map"]
+    build.run(cfg)
+    catalog = Catalog.pinned(collection, collection.release())
+    assert {"main_colour", "shape", "map_x"} <= set(catalog.attributes)
+    assert set(catalog.column("quality").to_pylist()) == {"good"}
+    assert collection.latest("annotation", "map").manifest.parents.keys() == {"catalog", "embeddings:pixels"}
+    assert "text" in collection.release().manifest.parents
+    before = {name: collection.ids("annotation", name) for name in collection.spaces("annotation")}
+    pipeline.annotators(cfg)
+    assert {name: collection.ids("annotation", name) for name in collection.spaces("annotation")} == before
+
+    bare = configured("annotators=[]", "text.columns=null")
+    assert pipeline.annotators(bare) == {}
+    build.run(bare)
+    assert "text" not in collection.release().manifest.parents
+
+
+def test_the_demo_shows_what_the_pipeline_makes(configured):
+    assert configured(job="demo").annotators == configured().annotators
+
+
+def test_a_missing_extra_is_said_before_the_first_step(configured, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(MissingExtraError, match=r"nitari\[ocr\]"):
+        pipeline.run(configured("annotators=[ocr]"))
+    assert not (tmp_path / "shoes").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ class OcrAnnotator:
             )
         if not 0 <= confidence < 1:
             raise ConfigError(f"annotator.confidence is {confidence}. Give a number from 0 to below 1")
+        if find_spec("rapidocr") is None:  # said at once, and not after a training
+            raise MissingExtraError("rapidocr", "ocr")
         self.name = name
         self.side = side
         self.look = look
@@ -77,10 +80,8 @@ class OcrAnnotator:
     def _engine(self) -> Any:
         """This thread's RapidOCR, which keeps what it works on in attributes."""
         if not hasattr(self._own, "engine"):
-            try:
-                from rapidocr import RapidOCR
-            except ImportError:
-                raise MissingExtraError("rapidocr", "ocr") from None
+            from rapidocr import RapidOCR
+
             self._own.engine = RapidOCR(
                 params={
                     "Global.log_level": "critical",
