@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.engine import Engine, Proposing, Sieving, Vectors
+from nitari.index.engine import Engine, Proposing, Vectors
 
 _BLOCK = 65536
 
@@ -72,7 +71,6 @@ class Distinct:
         self.engine = engine
         self.ranked = engine.ranked
         self._proposing = engine if isinstance(engine, Proposing) else None
-        self._sieving = engine if isinstance(engine, Sieving) else None
         self._groups: Groups | None = None
         self._count = count
 
@@ -96,17 +94,6 @@ class Distinct:
             return np.empty(0, np.int64)
         return self._expanded(self._proposing.propose(query[0], fetch, effort), fetch)[:fetch]
 
-    def sieve(self, queries: np.ndarray, fetch: int, mask: np.ndarray) -> list[np.ndarray]:
-        """As ``candidates``, where any of what is equal is among the rows that ``mask`` admits; nothing where it cannot."""
-        if self._sieving is None:
-            return [np.empty(0, np.int64)] * len(queries)
-        if self._groups is not None:
-            mask = self._any(mask)
-        return [self._expanded(one, None) for one in self._sieving.sieve(queries, fetch, mask)]
-
-    def sieve_cost(self, fetch: int) -> float:
-        return math.inf if self._sieving is None else self._sieving.sieve_cost(fetch)
-
     def cost(self, fetch: int, effort: int) -> float:
         return self.engine.cost(fetch, effort)
 
@@ -126,12 +113,6 @@ class Distinct:
         if all(file.exists() for file in files):
             self._groups = Groups(*(np.load(file, mmap_mode="r", allow_pickle=False) for file in files))
         self.engine.load(path, stem)
-
-    def _any(self, mask: np.ndarray) -> np.ndarray:
-        """(n,) bool of rows -> (groups,) bool: whether any of a group is among them."""
-        assert self._groups is not None
-        members, starts = self._groups
-        return np.asarray(np.logical_or.reduceat(mask[members], starts[:-1]))
 
     def _expanded(self, listed: np.ndarray, most: int | None) -> np.ndarray:
         """(m,) int64: what is equal to the vectors listed, in their order."""

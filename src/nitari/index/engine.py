@@ -51,16 +51,3 @@ class Proposing(Protocol):
     def propose(self, query: np.ndarray, fetch: int, effort: int) -> np.ndarray:
         """(width,) -> up to ``fetch`` numbers, with the ``effort`` of ``candidates``."""
         ...
-
-
-@runtime_checkable
-class Sieving(Protocol):
-    """An engine that can compare every vector that is admitted, and no other, by what it has instead of them."""
-
-    def sieve(self, queries: np.ndarray, fetch: int, mask: np.ndarray) -> list[np.ndarray]:
-        """As ``candidates``, among the numbers that ``mask`` (n,) bool admits."""
-        ...
-
-    def sieve_cost(self, fetch: int) -> float:
-        """Of one query, in vectors read in passing, whatever is admitted."""
-        ...

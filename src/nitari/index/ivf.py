@@ -25,7 +25,6 @@ _MORE = 10  # results more than asked for, in the number of candidates: few resu
 _BATCH = 65536
 # In vectors scanned in the same time: a search, each list, each vector of it, each candidate that is compared again.
 _SEARCH, _LIST, _PASSED, _AGAIN = 2000, 30, 0.15, 25
-_SIEVED = 0.1  # each vector, where all lists are searched one after another: .65 ms for 300,000
 
 
 class Ivf(Planned):
@@ -103,21 +102,6 @@ class Lists:
         count = min(self._compared(fetch), self._lists.ntotal)
         _, rows = self._lists.search(queries, count, params=settings)
         return [one[one >= 0] for one in rows]
-
-    def sieve(self, queries: np.ndarray, fetch: int, mask: np.ndarray) -> list[np.ndarray]:
-        """All lists are searched: what is admitted may be far from the query."""
-        faiss = _import(self.threads)
-        inside = faiss.SearchParametersIVF(
-            nprobe=self._inner.nlist, sel=faiss.IDSelectorBitmap(np.packbits(mask, bitorder="little"))
-        )
-        settings = faiss.SearchParametersPreTransform(index_params=inside)
-        _, rows = self._lists.search(queries, min(self._compared(fetch), self._lists.ntotal), params=settings)
-        return [one[one >= 0] for one in rows]
-
-    def sieve_cost(self, fetch: int) -> float:
-        if self._lists is None:
-            return math.inf
-        return _SEARCH + self._inner.nlist + _SIEVED * self._lists.ntotal + _AGAIN * self._compared(fetch)
 
     def cost(self, fetch: int, effort: int) -> float:
         if self._lists is None:

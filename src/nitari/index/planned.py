@@ -22,6 +22,7 @@ from nitari.index.engine import Engine
 from nitari.index.facets import Facets
 from nitari.index.planner import Part, Plan, Region, answer, cheapest, plan
 from nitari.index.scan import Scan
+from nitari.index.signs import Signs
 from nitari.space import Metric, Space
 
 _MANY = 1.5  # what a scan for hundreds of rows costs, in scans for few
@@ -68,6 +69,8 @@ class Planned:
             if engine is not None:
                 region.engine = Distinct(engine, len(region))
                 region.engine.build(vectors if rows is None else Picked(vectors, rows))
+        if self._whole.engine is not None and scan.codes is not None:
+            self._whole.signs = Signs.of(self.space, vectors)
 
     def plan(self, k: int, where: Selection | None = None) -> list[Plan]:
         """How a search would be answered: one plan, or several where what is admitted lies in several facet blocks."""
@@ -118,12 +121,13 @@ class Planned:
             for stem, region in self._engines():
                 assert region.engine is not None
                 files |= {name: sha256_of(path / name) for name in region.engine.save(path, stem)}
-        scan = self._whole.scan
+        scan, signs = self._whole.scan, self._whole.signs
         return {
             "count": len(scan),
             "dim": self.space.dim,
             "unit": scan.unit,
             "codes": scan.codes.save(path, "codes") if scan.codes else None,
+            "signs": signs.save(path, "signs") if signs else None,
             "facets": self._facets.save(path),
             "files": files,
             **{name: getattr(self, name) for name in self.arguments},
@@ -137,6 +141,8 @@ class Planned:
         codes = Codes.load(path, "codes", space, len(vectors), codes) if codes else None
         scan = Scan(space, vectors, bool(parameters["unit"]), codes)
         index._adopt(scan, Facets.load(scan, path, parameters["facets"]))
+        if signs := parameters.get("signs"):
+            index._whole.signs = Signs.load(path, "signs", space, len(vectors), signs)
         verify(space, path, parameters["files"])
         index._stored = {name: (path / name, digest) for name, digest in parameters["files"].items()}
         for region in index._with_engine():

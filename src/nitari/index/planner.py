@@ -16,6 +16,7 @@ import numpy as np
 from nitari.filters import Selection
 from nitari.index.duplicates import Distinct
 from nitari.index.scan import Found, Scan, rank
+from nitari.index.signs import Signs
 
 _PART = 2000  # what a search costs besides, in vectors read in passing
 _AGAIN = 0.5  # of an exact search's cost: what a second, wider search may cost
@@ -23,15 +24,21 @@ _LIKELY = 0.7  # of what is wanted is expected in that at least: farther out, mo
 _ASIDE = 0.25  # of the share that is admitted of all: a query in whose surroundings fewer are is far from them
 _SCANNED = 4.0  # of a graph's cost: what a gathering may cost that is taken at once where the query is far
 _SAMPLE, _AROUND = 1024, 32  # rows that stand for a region, and those of them that are a query's surroundings
+_SURE, _MOSTLY = (
+    1.8,
+    0.7,
+)  # of an engine's cost: what is given for a sieve, where so much is not admitted that it may be far
+_WHOLE = 0.4  # of what is admitted: where a sieve keeps more, all is compared
 _FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
 
 
 class Region:
     """Vectors that are searched as one: all, or those of one facet value. Its own numbers count from 0."""
 
-    def __init__(self, scan: Scan, engine: Distinct | None, name: str = "") -> None:
+    def __init__(self, scan: Scan, engine: Distinct | None, name: str = "", signs: Signs | None = None) -> None:
         self.scan = scan
         self.engine = engine
+        self.signs = signs  # beside an engine: both find nearly all
         self.name = name  # "column=value"; "" for all
 
     def __len__(self) -> int:
@@ -72,10 +79,11 @@ class Part:
         """What its exact search costs."""
         return len(self.region) if self.mask is None else min(len(self.region), self.count * self.region.scan.gathering)
 
-    def sieve(self, wanted: int) -> float:
-        """What comparing all of it costs by what its engine has instead of the vectors."""
-        engine = self.region.engine
-        return math.inf if self.mask is None or engine is None else engine.sieve_cost(wanted)
+    @property
+    def sieve(self) -> float:
+        """What comparing all of it by its signs costs."""
+        signs = self.region.signs
+        return math.inf if self.mask is None or signs is None else signs.cost(self.count)
 
     @cached_property
     def picked(self) -> np.ndarray | None:
@@ -105,11 +113,10 @@ def plan(part: Part, k: int, effort: int) -> Plan:
         wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
-        sieve = part.sieve(wanted)
-        if cost < min(exact, sieve):
+        if cost < min(exact, part.sieve / (_SURE if share < _MOSTLY else 1)):
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
-        if sieve < exact:
-            return Plan("sieve" + where, part, sieve)
+        if part.sieve < exact:
+            return Plan("sieve" + where, part, part.sieve)
     return Plan(("scan" if every or exact == len(region) else "gather") + where, part, exact)
 
 
@@ -122,17 +129,17 @@ def cheapest(choices: Iterable[Iterable[Part]], k: int, effort: int) -> list[Pla
 
 
 def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
-    """(rows, distances) of each query, and how many queries the graph left to a scan, or to the engine's sieve.
+    """(rows, distances) of each query, and how many queries the graph left to a scan, or to a sieve.
 
     A filtered graph is left too early where the query is far from what is admitted, as real categories are: an answer
     counts as complete when k admitted ones are in the nearer half of what the graph looked at. Where a sample tells that
-    a query is far, and gathering costs little more, the graph is not asked.
+    a query is far, and finding all costs little more, the graph is not asked.
     """
     part, engine = chosen.part, chosen.part.region.engine
     if engine is None or not chosen.fetch:
         return _complete(part, queries, k), 0
     wanted = min(k, part.count)
-    complete = min(part.exact, part.sieve(wanted))
+    complete = min(part.exact, part.sieve)
 
     def candidates(asked: np.ndarray, fetch: int) -> list[np.ndarray]:
         return engine.candidates(asked, fetch, chosen.effort, fetch if part.mask is None else None)
@@ -160,15 +167,29 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
 
 
 def _complete(part: Part, queries: np.ndarray, k: int) -> Found:
-    """Of all that is admitted, wherever it is: by the engine's sieve where that costs less, else exactly."""
-    wanted, engine, scan = min(k, part.count), part.region.engine, part.region.scan
-    if engine is None or part.mask is None or part.sieve(wanted) >= part.exact:
+    """Of all that is admitted, wherever it is: by its signs where that costs less, else exactly."""
+    scan, signs = part.region.scan, part.region.signs
+    if signs is None or part.mask is None or part.sieve >= part.exact:
         return scan.nearest(queries, k, part.picked)
-    found = []
-    for query, listed in zip(queries, engine.sieve(queries, wanted, part.mask), strict=True):
-        near = _admitted(query, listed, part, len(listed))
-        found += _ranked(query, near, part, k) if len(near) >= wanted else scan.nearest(query[None], k, part.picked)
-    return found
+    return [_sieved(part, signs, query, k) for query in queries]
+
+
+def _sieved(part: Part, signs: Signs, query: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest of what differs least in its signs: more is looked at where those found tell that nearer ones may differ
+    as much, and everything where that is too much.
+    """
+    assert part.mask is not None
+    scan, apart = part.region.scan, signs.apart(query, part.mask)
+    limit = signs.first(apart, part.count, min(k, part.count))
+    near = np.flatnonzero(apart <= limit)
+    while len(near) <= _WHOLE * part.count:
+        rows, distances = scan.nearest(query[None], k, near)[0]
+        wider = signs.limit(query, scan.taken(rows))
+        if wider <= limit:
+            return rows, distances
+        near = np.sort(np.concatenate([rows, np.flatnonzero((apart > limit) & (apart <= wider))]))
+        limit = wider
+    return scan.nearest(query[None], k, part.picked)[0]
 
 
 def _ranked(query: np.ndarray, near: np.ndarray, part: Part, k: int) -> Found:
