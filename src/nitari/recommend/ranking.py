@@ -70,6 +70,7 @@ class Ranking:
         self._against = self._unlike_queries()
         self._shown: list[int] = []
         self._spent: set[str] = set()  # sources that proposed all that they can
+        self._flooded = False
         self._asked = self._asked_vectors()
         likes = self.question.seeds.entries
         self._asked_alone = len(self._asked) == 1 == len(likes) and isinstance(likes[0], int) and not self.question.echo
@@ -136,7 +137,7 @@ class Ranking:
         score than those together: Fagin, Lotem and Naor, "Optimal aggregation algorithms for middleware" (2003). How
         fast that falls with more candidates is known of calibrated similarities.
         """
-        if self.question.fuse != "score" or self._against or not len(pool.rows):
+        if self.question.fuse != "score" or self._against or self._flooded or not len(pool.rows):
             return depth
         last = {
             name: pool.similarity[name][slice(None) if name in self._spent else pool.proposed[name]].min(initial=1.0)
@@ -151,8 +152,8 @@ class Ranking:
         """Candidates of one source; where nearly all are copies of what was asked with, it is asked for more."""
         source, query, weights = self.sources[name], self._queries[name], self.question.weights
         care = max(_LEAST, weights[name] / sum(weights.values()) * len(self.sources))
-        depth = round(care * depth)
-        k = min(depth + len(self.question.hidden), self.n)
+        own = round(care * depth)
+        first = k = min(own + len(self.question.hidden), self.n)
         if isinstance(source, SpaceSource) and len(self.sources) > 1:
             rows = source.propose(query, k, care, self.selection)
         else:
@@ -161,15 +162,15 @@ class Ranking:
             self._spent.add(name)
         if source is not self.copy_space or not len(self._asked):
             return rows
-        few, first = depth // _DEEPER, k
         for deeper in _FLOODED:
-            if len(rows) < k or self._others(rows[-few:])[0].any():  # the farthest ones
+            if len(rows) < k or self._others(rows[-(own // _DEEPER) :])[0].any():  # the farthest ones
                 break
-            k = min(deeper * depth, self.n)
+            k = min(own + deeper * depth, self.n)
             rows = self.copy_space.propose(query, k, care, self.selection)
         if k > first:
+            self._flooded, most = True, _DEEPER if len(self.sources) == 1 else 2
             rows = rows[self._others(rows)[0]]  # copies are not measured elsewhere
-            rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: _DEEPER * depth]]
+            rows = rows[np.argsort(source.measure(query, rows), kind="stable")[: most * own]]
         return rows
 
     def _others(self, rows: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
