@@ -216,7 +216,7 @@ def _remedy(kind: pa.DataType, column: str) -> str:
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "Give a date, such as 2026-12-31"
     if pa.types.is_integer(kind):
-        return "Give a whole number that it can hold, or one with a decimal point"
+        return "Give a whole number that it can hold, such as 64, or one with a decimal point"
     if _is_numeric(kind):
         return "Give a number that it can hold"
     return f"Nothing can be compared with it; ask for {filters.to_text(filters.IsNull(column))}"
