@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nitari.arguments import choose, parse
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.startup import without_pandas
 
@@ -39,7 +40,7 @@ SETTINGS: dict[str, Any] = {
     "release": None,
     "root": "collections",
 }
-SHOWN = 5  # refused pictures listed on the terminal
+SHOWN = 5  # pictures listed on the terminal
 
 
 def main(words: Sequence[str]) -> int:
@@ -47,8 +48,22 @@ def main(words: Sequence[str]) -> int:
     as_json = choose(values, "format", ("table", "json")) == "json"
     without_pandas()
     found = run(values)
-    print(json.dumps(found, ensure_ascii=False) if as_json else show(found))
+    print(
+        json.dumps(found, ensure_ascii=False)
+        if as_json
+        else show(found, Collection(values["root"], found["collection"]))
+    )
     return 0
+
+
+def _items(collection: Collection, addition: str | None) -> list[dict[str, Any]]:
+    """``item_id`` and ``file_name`` of each picture that was added."""
+    from nitari.catalog import Catalog
+
+    if addition is None:
+        return []
+    catalog = Catalog(Changes(collection).addition(addition).latest("catalog"))
+    return catalog.records(range(catalog.n_ready), ["item_id", "file_name"])
 
 
 def run(values: dict[str, Any]) -> dict[str, Any]:
@@ -72,6 +87,7 @@ def run(values: dict[str, Any]) -> dict[str, Any]:
         "collection": collection.name,
         "addition": done.addition,
         "added": done.counts.get("ready", 0),
+        "items": _items(collection, done.addition),
         "known": done.known,
         "removed": done.removed,
         "refused": done.refused,
@@ -79,8 +95,19 @@ def run(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any]) -> str:
-    lines = [f"Added {found['added']:,} pictures in {found['seconds']:.1f} s; {found['known']:,} were there already"]
+def show(found: dict[str, Any], collection: Collection) -> str:
+    """What came of it for people; the ids of a few, and where all are."""
+    added, items = found["added"], found["items"]
+    from nitari.catalog import FILE
+
+    lines = [
+        f"Added {added:,} picture{'s' * (added != 1)} in {found['seconds']:.1f} s; {found['known']:,} were there already"
+    ]
+    lines += [f"  {item['item_id']}  {item['file_name']}" for item in items[:SHOWN]]
+    if len(items) > SHOWN:
+        catalog = Changes(collection).addition(found["addition"]).latest("catalog")
+        lines.append(f"  and {len(items) - SHOWN:,} more; all are in '{catalog.path / FILE}', column item_id")
+    lines += [f"More like one: nitari recommend {collection.settings} like={items[0]['item_id']}"] if items else []
     if found["removed"]:
         lines.append(
             f"{found['removed']:,} were removed before, and stay so. Take that back with: nitari remove restore=true"

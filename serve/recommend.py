@@ -27,7 +27,7 @@ Settings:
     diversity     0 to 1: score given up for results unlike each other (0)
     collapse      near-copies are one result (true)
     echo          show what was asked with, too (false)
-    columns       columns of the table (all that any result has)
+    columns       columns of the table, as file_name,price (those that any result has, as the terminal has room)
     format        table | json (table)
     sheet         a .jpg, .png or .webp file to draw the query and its results into
     release       id of a release (the current one)
@@ -38,6 +38,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -91,6 +92,9 @@ _COLUMNS = 12  # results a row of the sheet
 _CELL = 128
 _SEEN = 4  # items of a history on the sheet
 _WIDEST = 40  # characters of an attribute in the table
+_NARROWEST = 12  # characters of a file name
+_PIPED = 100  # characters of a line where there is no terminal
+_NAMED = 6  # columns that are named of those that there is no room for
 
 
 def main(words: Sequence[str]) -> int:
@@ -128,41 +132,71 @@ def main(words: Sequence[str]) -> int:
         seen = [item for item, _ in known(recommender.catalog, values["history"])][:_SEEN]
         what = values["like"] or values["text"] or "what was seen"
         _draw(sheet, encoder().pictures, recommender, what, [*like, *seen], page)
-    print(json.dumps(page.to_dict(), ensure_ascii=False, default=str) if as_json else table(page, values["columns"]))
+    if as_json:
+        print(json.dumps(page.to_dict(), ensure_ascii=False, default=str))
+    else:
+        _print(page, values["columns"])
     return 0
 
 
-def table(page: Page, columns: Sequence[str] = ()) -> str:
-    """Results for people: score, similarity by space where there are several, id, how many near-copies each stands for
-    where any does, and the ``columns``, or the attributes that any has. ConfigError on an unknown column.
+def table(page: Page, columns: Sequence[str] = (), width: int = 100) -> tuple[str, list[str]]:
+    """Results for people, and the attributes that ``width`` characters have no room for: score, similarity by space where
+    there are several, id, how many near-copies each stands for where any does, then ``columns``, whatever their width, or
+    those attributes that any has. ConfigError on an unknown column.
     """
     if not page.results:
-        return "No item matches."
+        return "No item matches.", []
     first = page.results[0]
-    spaces = list(first.similarity) if len(first.similarity) > 1 else []
-    names = [n for n in first.attributes if any(result.attributes[n] not in (None, "") for result in page.results)]
     if unknown := [name for name in columns if name not in first.attributes]:
         raise ConfigError(f"columns names '{unknown[0]}'. Results have: {', '.join(first.attributes)}")
-    names = list(columns) or names
-    copies = ["copies"] if any(result.copies for result in page.results) else []
-    rows = [["score", *spaces, "item_id", *copies, *names]]
-    for result in page.results:
-        found = [result.attributes[name] for name in names]
-        values = [f"{value:.6g}" if isinstance(value, float) else value for value in found]
-        values = ["" if value is None else " ".join(str(value).split()) for value in values]
-        rows.append(
-            [
-                f"{result.score:.4f}",
-                *(f"{result.similarity[space]:.4f}" for space in spaces),
-                result.item_id,
-                *(str(len(result.copies) or "") for _ in copies),
-                *(value if len(value) <= _WIDEST else f"…{value[1 - _WIDEST :]}" for value in values),
-            ]
-        )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    spaces = list(first.similarity) if len(first.similarity) > 1 else []
+    shown = [["score", *(f"{result.score:.4f}" for result in page.results)]]
+    shown += [[space, *(f"{result.similarity[space]:.4f}" for result in page.results)] for space in spaces]
+    shown.append(["item_id", *(result.item_id for result in page.results)])
+    if any(result.copies for result in page.results):
+        shown.append(["copies", *(str(len(result.copies) or "") for result in page.results)])
+    room = width - sum(2 + _wide(column) for column in shown) + 2
+    left: list[str] = []
+    for name in columns or first.attributes:
+        values = [_cell(result.attributes[name]) for result in page.results]
+        if not columns and not any(values):
+            continue
+        column = [name, *values]
+        if not columns and name == "file_name":  # what people know an item by is shortened before it is left out
+            column = [_clipped(cell, max(room - 2, _NARROWEST)) for cell in column]
+        if columns or 2 + _wide(column) <= room:
+            shown.append(column)
+            room -= 2 + _wide(column)
+        else:
+            left.append(name)
+    widths = [_wide(column) for column in shown]
+    rows = zip(*shown, strict=True)
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in padded), left
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else " ".join(str(value).split())
+    return _clipped(text, _WIDEST)
+
+
+def _clipped(text: str, width: int) -> str:
+    """Its end, which tells file names apart."""
+    return text if len(text) <= width else f"…{text[1 - width :]}"
+
+
+def _wide(column: Sequence[str]) -> int:
+    return max(map(len, column))
+
+
+def _print(page: Page, columns: Sequence[str]) -> None:
+    """The table as wide as the terminal; what that has no room for is said beside it, as no part of the results."""
+    text, left = table(page, columns, shutil.get_terminal_size((_PIPED, 0)).columns)
+    print(text)
+    if left:
+        few = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
+        example = ",".join(dict.fromkeys(("file_name", left[0])))
+        print(f"No room for {few}. Choose with columns={example}; format=json has all", file=sys.stderr)
 
 
 def _like(text: str, recommender: Recommender, encoder: Callable[[], PictureEncoder]) -> list[str | bytes]:

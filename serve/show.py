@@ -1,4 +1,5 @@
-"""Shows what a collection holds: counts, versions, sizes, parents, what is stale and the command that renews it.
+"""Shows what a collection holds: counts, versions, sizes, parents, what was appended and removed since, what is stale, and
+the commands that renew it.
 
     nitari show collection=shoes
     nitari show collection=shoes format=json
@@ -20,6 +21,11 @@ from typing import Any
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
 from nitari.steps.status import status
+
+_FILELESS = {
+    "nitari.index.exact.Exact": "no file of its own: it scans the vectors of the space",
+    "nitari.index.milvus.Milvus": "no file of its own: it is on a server",
+}
 
 
 def main(words: Sequence[str]) -> int:
@@ -61,15 +67,40 @@ def table(found: dict[str, Any]) -> str:
             continue
         shape = f"  {entry['metric']}, {entry['dim']} × {entry['dtype']}" if "metric" in entry else ""
         shape += ", to compare with" if entry.get("comparison") else ""
-        lines.append(f"  {label:<{width}} {entry['id']}  {size(entry['bytes']):>9}{shape}")
+        held = (
+            f"{size(entry['bytes']):>9}" if entry["bytes"] else _FILELESS.get(entry.get("kind"), "no file of its own")
+        )
+        lines.append(f"  {label:<{width}} {entry['id']}  {held}{shape}")
     if found["unfinished"]:
         lines += ["", f"Unfinished work that its job takes up again: {', '.join(found['unfinished'])}"]
+    lines += _pending(found["pending"])
     lines.append("")
     if not found["stale"]:
         lines.append("Nothing is stale.")
     for entry in found["stale"]:
         lines += [f"Stale: {entry['what']}: {entry['why']}", f"  Run: {entry['renew']}"]
     return "\n".join(lines)
+
+
+def _pending(found: dict[str, Any]) -> list[str]:
+    """What was appended and removed, each with what takes it in."""
+    lines = []
+    if n := found["pictures"]:
+        lines += ["", f"Appended and not built in: {n:,} {_pictures(n)}, which searches find beside the indexes"]
+        lines += [f"  {what}" for what in found["move"]]
+        lines += [f"  Run: {command}" for command in found["ingest"]]
+        lines += ["  Then run what show calls stale" if found["ingest"] else "  Run what is stale"]
+    if n := found["removed"]:
+        lines += [
+            "",
+            f"Removed: {n:,} {_pictures(n)}, which no search finds; {found['held']:,} still kept in what is served",
+        ]
+        lines += [f"  To take what is kept off the disk, for good: {found['purge']}"] if found["purge"] else []
+    return [*lines, *(line for damage in found["damaged"] for line in ("", damage))]
+
+
+def _pictures(n: int) -> str:
+    return "picture" if n == 1 else "pictures"
 
 
 def size(n_bytes: float) -> str:

@@ -45,3 +45,29 @@ def test_a_damaged_line_is_named(changes: Changes):
     file.write_text("\n".join([lines[0][:-3], lines[1], ""]))
     with pytest.raises(DamagedArtifactError, match="Line 1 of"):
         changes.removed()
+
+
+def test_a_damaged_addition_is_told_with_what_was_lost_and_what_mends_it(changes: Changes):
+    folder = changes.collection.path / "additions" / "1-a"
+    (folder / "catalog" / "2-b").mkdir(parents=True)
+    manifest = {"counts": {"ready": 3}, "info": {"sources": {"late": {"kind": "folder", "path": "/my photos"}}}}
+    (folder / "catalog" / "2-b" / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "spaces.json").write_text("{")
+    with pytest.raises(DamagedArtifactError) as caught:
+        changes.spaces("1-a")
+    root = changes.collection.path.parent
+    assert str(caught.value).startswith("Addition '1-a' cannot be read: 'spaces.json' is damaged: Expecting")
+    assert "No search finds its 3 pictures from '/my photos'" in str(caught.value)
+    mend = f"rm -r {folder} && nitari append collection=shoes root={root} path='/my photos' source=late"
+    assert str(caught.value).endswith(f"Bring them back with: {mend}")
+
+
+def test_a_damaged_addition_that_says_nothing_is_named_all_the_same(changes: Changes):
+    (changes.collection.path / "additions" / "1-a").mkdir(parents=True)
+    with pytest.raises(DamagedArtifactError, match=r"'1-a' .* does not say which\. .* path=PATH source=SOURCE$"):
+        changes.spaces("1-a")
+
+
+def test_the_usual_root_is_not_in_commands():
+    assert Collection("collections", "shoes").settings == "collection=shoes"
+    assert Collection("my data", "shoes").settings == "collection=shoes root='my data'"

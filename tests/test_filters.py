@@ -89,6 +89,11 @@ def test_text_and_tree_say_the_same(node: Filter):
     assert strip(parse(to_text(node))) == strip(node)
 
 
+def test_quotes_tell_text_from_numbers():
+    for text in ("a>3", "a>'3'", "a<=-1.5e3", "a<='b c'", "a='3'"):
+        assert to_text(parse(text)) == text
+
+
 @given(st.text(max_size=40))
 def test_any_text_parses_or_is_refused(text: str):
     try:

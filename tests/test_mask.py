@@ -1,5 +1,6 @@
 import math
 import threading
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -107,6 +108,74 @@ def test_columns_without_codes_answer_what_they_can():
     assert masks({"tags": tags}).mask(IsNull("tags"), "").tolist() == [False, True, False]
     with pytest.raises(FilterError, match=r"holds list<.*'a' is not one"):
         masks({"tags": tags}).mask(Eq("tags", "a"), "tags=a")
+
+
+@pytest.mark.parametrize(
+    ("where", "position", "message"),
+    [
+        ("word>3", 5, r"'word' holds text \(string\), and 3 is a number. .* write word>'3'"),
+        (
+            "whole=1 and not kind<=-1.5",
+            22,
+            r"'kind' holds text \(string\), and -1.5 is a number. .* write kind<='-1.5'",
+        ),
+        ("large<1e3", 6, r"'large' holds text \(large_string\), and 1e3 is a number"),
+        ("whole>'3'", 6, r"'whole' holds numbers \(int64\), and '3' in quotes is text. Write whole>3"),
+        ('real<="1.5"', 6, r"holds numbers \(double\), and '1.5' in quotes is text. Write real<=1.5"),
+        ("small>200", 6, "holds int8; '200' is not one. Give a whole number"),
+        ("real>much", 5, "holds double; 'much' is not one. Give a number"),
+        ("flag>3", 5, "holds bool; '3' is not one. Give true or false"),
+        ("when>2024", 5, r"holds timestamp\[us\]; '2024' is not one. Give a date"),
+        ("nothing>3", 8, "holds null; '3' is not one. .* ask for nothing is null"),
+    ],
+)
+def test_numbers_and_text_have_no_order(where: str, position: int, message: str):
+    found = masks(typed())
+    with pytest.raises(FilterError, match=message) as caught:
+        found.select(where)
+    assert caught.value.position == position
+
+
+@pytest.mark.parametrize(
+    ("where", "admitted"),
+    [
+        ("word>'3'", [0]),
+        ("word>=a", [0]),
+        ("word>2024-01-01", [0, 1]),
+        ("word=3", [1]),
+        ("kind in (3, 'a')", [0, 1]),
+        ("whole='3'", [1]),
+        ("whole<3", [0]),
+        ("whole<=2.5", [0]),
+        ("real>-1e3", [0, 1]),
+        ("flag>=true", [0]),
+        ("when>2024-01-01", [1]),
+        ("when<'2024-01-01 10:00'", [0]),
+        ("nothing is null", [0, 1, 2]),
+    ],
+)
+def test_what_has_an_order_is_compared(where: str, admitted: list[int]):
+    found = masks(typed())
+    selection = found.select(where)
+    assert selection.rows.tolist() == admitted
+    assert np.array_equal(found.mask(selection.filter, where), found.select(selection.filter).mask(3))
+
+
+def typed() -> dict[str, pa.ChunkedArray]:
+    """Two values and a missing one of each type."""
+    text = ["a", "3", None]
+    columns = {
+        "word": pa.array(text),
+        "large": pa.array(text, pa.large_string()),
+        "kind": pa.array(text).dictionary_encode(),
+        "whole": pa.array([1, 3, None]),
+        "small": pa.array([1, 3, None], pa.int8()),
+        "real": pa.array([0.5, 2.0, None]),
+        "flag": pa.array([True, False, None]),
+        "when": pa.array([datetime(2023, 5, 1), datetime(2024, 5, 1), None], pa.timestamp("us")),
+        "nothing": pa.nulls(3),
+    }
+    return {name: pa.chunked_array([column]) for name, column in columns.items()}
 
 
 def test_recent_filters_are_kept_up_to_a_size(monkeypatch):

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from nitari import lines
-from nitari.artifact import sync, write_atomic
+from nitari.artifact import MANIFEST, sync, write_atomic
 from nitari.collection import Collection
-from nitari.errors import DamagedArtifactError, QueryError
+from nitari.errors import ArtifactError, DamagedArtifactError, QueryError
 
 SPACES = "spaces.json"
 _LONGEST = 16
@@ -28,6 +30,15 @@ class Stamp(NamedTuple):
 
     additions: tuple[str, ...]
     removed: tuple[int, int]
+
+
+class Told(NamedTuple):
+    """The name, kind and path of the source that an addition's pictures came from, and how many they are."""
+
+    source: str
+    kind: str
+    path: str
+    pictures: int
 
 
 class Changes:
@@ -60,13 +71,43 @@ class Changes:
 
     def spaces(self, addition_id: str) -> dict[str, str]:
         """``Embeddings.key`` of each space whose vectors an addition's may be compared with."""
-        file = self._folder / addition_id / SPACES
+        with self.reading(addition_id):
+            try:
+                spaces = json.loads((self._folder / addition_id / SPACES).read_bytes())
+                return {str(name): str(key) for name, key in spaces.items()}
+            except (OSError, ValueError, AttributeError) as error:
+                raise DamagedArtifactError(f"'{SPACES}' is damaged: {error}") from None
+
+    @contextmanager
+    def reading(self, addition_id: str) -> Iterator[None]:
+        """Errors of an addition's artifacts become one DamagedArtifactError: what is damaged, what was lost, what mends it.
+
+        Their own remedy would renew an artifact of the collection, which is none of an addition.
+        """
         try:
-            return {str(name): str(key) for name, key in json.loads(file.read_bytes()).items()}
-        except (OSError, ValueError, AttributeError) as error:
+            yield
+        except ArtifactError as error:
+            fact = str(error).partition(". ")[0]
+            name, _, path, count = self.told(addition_id) or ("SOURCE", "", "PATH", None)
+            lost = (
+                "its pictures, and it does not say which" if count is None else f"its {count:,} pictures from '{path}'"
+            )
+            folder = shlex.quote(str(self._folder / addition_id))
+            again = f"nitari append {self.collection.settings} path={shlex.quote(path)} source={shlex.quote(name)}"
             raise DamagedArtifactError(
-                f"Addition '{addition_id}' cannot be read: '{SPACES}' {error}. Remove '{file.parent}', and append again"
+                f"Addition '{addition_id}' cannot be read: {fact}. No search finds {lost}. "
+                f"Bring them back with: rm -r {folder} && {again}"
             ) from None
+
+    def told(self, addition_id: str) -> Told | None:
+        """What an addition's catalog says of it, even where that is damaged; None where it cannot be made out."""
+        try:
+            file = max((self._folder / addition_id / "catalog").glob(f"*/{MANIFEST}"))
+            manifest = json.loads(file.read_bytes())
+            ((name, about),) = manifest["info"]["sources"].items()
+            return Told(str(name), str(about["kind"]), str(about["path"]), int(manifest["counts"]["ready"]))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def admit(self, work: Path, addition_id: str, spaces: Mapping[str, str]) -> Collection:
         """Publish the collection that was prepared in ``work``, by one rename."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -71,6 +72,12 @@ class Collection:
                 f"There is no collection '{name}'. {there}. Make it with: nitari ingest collection={name} source.path=…"
             )
         return collection
+
+    @property
+    def settings(self) -> str:
+        """What names it in a command: ``collection=shoes``, and its root where that is not the usual one."""
+        root = self.path.parent
+        return f"collection={self.name}" + ("" if root == Path("collections") else f" root={shlex.quote(str(root))}")
 
     def folder(self, kind: str, space: str | None = None) -> Path:
         """Where artifacts of ``kind`` are published; embeddings and indexes have one folder a space, annotations one a name."""

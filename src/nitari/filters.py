@@ -10,7 +10,8 @@ Grammar, keywords in any case::
                | column "is" ["not"] "null"
 
 Quotes, single or double, are optional around plain words; a quote inside is doubled. A missing value equals nothing
-and is in no range, so ``not`` and ``!=`` admit it: a filter and its negation always share out the whole catalog.
+and is in no range, so ``not`` and ``!=`` admit it: a filter and its negation always share out the whole catalog. An order
+is of numbers, or of text, which says so by quotes where it reads as a number: ``price<50``, ``folder>'3'``.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nitari.errors import FilterError
-
-Value = str | int | float | bool
+from nitari.value import Value, Word, is_quoted_number
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>'(?:[^']|'')*'|"(?:[^"]|"")*")|(?P<operator>!=|<=|>=|=|<|>)|(?P<mark>[(),])|(?P<word>[^\s()=!<>,'"]+))"""
@@ -173,7 +173,7 @@ def columns(node: Filter) -> set[str]:
 def _quote(value: Value) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     match = _TOKEN.fullmatch(text)
-    if match and match["word"] and text == match["word"] and text.lower() not in _KEYWORDS:
+    if match and match["word"] == text and text.lower() not in _KEYWORDS and not is_quoted_number(value):
         return text
     return "'" + text.replace("'", "''") + "'"
 
@@ -186,8 +186,8 @@ def _tokens(text: str) -> list[_Token]:
             at += len(text[at:]) - len(text[at:].lstrip())
             what = "This quote is not closed" if text[at] in "'\"" else f"'{text[at]}' is not expected here"
             raise FilterError(what, text, at)
-        kind, word = match.lastgroup, match[match.lastgroup]
-        position = match.start(kind)
+        kind, position = match.lastgroup, match.start(match.lastgroup)
+        word: str = Word(match[kind])
         if kind == "quoted":
             word = word[1:-1].replace(word[0] * 2, word[0])
         elif kind == "word" and word.lower() in _KEYWORDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from nitari import filters
 from nitari.errors import FilterError
 from nitari.filters import Filter, Selection
+from nitari.value import Value, Word, is_number, is_quoted_number
 
 _CODES = 1 << 16  # a column with more distinct values is compared value by value
 _RUNS = 16  # above this many runs of admitted codes, a look-up is faster than comparisons
@@ -178,10 +180,10 @@ def _all(parts: list[pa.Array | pa.ChunkedArray]) -> pa.Array | pa.ChunkedArray:
     return parts[0] if len(parts) == 1 else pc.and_(*parts)
 
 
-def literal(
-    value: filters.Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str
-) -> pa.Scalar:
+def literal(value: Value, kind: pa.DataType, node: filters.Eq | filters.In | filters.Range, text: str) -> pa.Scalar:
     """A value typed as its column; integers meet decimals as floats, so that ``width<99.5`` means what it says."""
+    if isinstance(node, filters.Range):
+        _check_order(value, kind, node, text)
     try:
         if pa.types.is_integer(kind) and "." in str(value):
             return pa.scalar(float(value), pa.float64())
@@ -189,4 +191,40 @@ def literal(
             raise ValueError(value)
         return pa.scalar(str(value).lower() if isinstance(value, bool) else str(value)).cast(kind)
     except (pa.ArrowException, ValueError):
-        raise FilterError(f"Column '{node.column}' holds {kind}; '{value}' is not one", text, node.position) from None
+        message = f"Column '{node.column}' holds {kind}; '{value}' is not one. {_remedy(kind, node.column)}"
+        raise FilterError(message, text, node.position) from None
+
+
+def _check_order(value: Value, kind: pa.DataType, node: filters.Range, text: str) -> None:
+    """Numbers among text would be ordered letter by letter, 10 before 3: nobody means that unless by quotes."""
+    if _is_text(kind) and is_number(value):
+        what, meant = f"text ({kind}), and {value} is a number", str(value)
+        remedy = "To compare letter by letter write {}, or name a column of numbers"
+    elif _is_numeric(kind) and is_quoted_number(value):
+        what, meant = f"numbers ({kind}), and '{value}' in quotes is text", Word(value)
+        remedy = "Write {}"
+    else:
+        return
+    low = value == node.low
+    example = filters.to_text(replace(node, low=meant if low else None, high=None if low else meant))
+    raise FilterError(f"Column '{node.column}' holds {what}. {remedy.format(example)}", text, node.position)
+
+
+def _remedy(kind: pa.DataType, column: str) -> str:
+    if pa.types.is_boolean(kind):
+        return "Give true or false"
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "Give a date, such as 2026-12-31"
+    if pa.types.is_integer(kind):
+        return "Give a whole number that it can hold, such as 64, or one with a decimal point"
+    if _is_numeric(kind):
+        return "Give a number that it can hold"
+    return f"Nothing can be compared with it; ask for {filters.to_text(filters.IsNull(column))}"
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)

@@ -17,6 +17,7 @@ from nitari.index.exact import Exact
 from nitari.index.expressions import expression
 from nitari.index.milvus import Milvus
 from nitari.index.tuning import ann_recall
+from nitari.value import Word
 
 VALUES = {
     "category": ["c0", "c3", "c9"],
@@ -32,7 +33,7 @@ VALUES = {
 
 def leaves():
     def of(column):
-        value = st.sampled_from(VALUES[column])
+        value = st.sampled_from([Word(value) for value in VALUES[column]])  # as they are parsed
         several = st.lists(value, min_size=1, max_size=4).map(tuple)
         kinds = [
             st.builds(Eq, st.just(column), value),

@@ -10,6 +10,7 @@ from nitari.cli import main
 from nitari.collection import Collection
 from nitari.errors import ConfigError, PictureError, QueryError
 from nitari.extractor import create
+from nitari.recommend.page import Page, Result
 from nitari.serve import recommend
 from nitari.steps.build import build
 from nitari.steps.extract import extract
@@ -37,13 +38,14 @@ def root(tmp_path_factory, pictures, ingest_folder):
 
 
 @pytest.fixture
-def ask(root, capsys):
+def ask(root, capsys, monkeypatch):
     """``ask(*words)`` runs the command on the collection and returns what it printed."""
 
     def run(*words):
         assert recommend.main([f"root={root}", "collection=shop", *words]) == 0
         return capsys.readouterr().out
 
+    monkeypatch.setenv("COLUMNS", "100")
     return run
 
 
@@ -137,6 +139,59 @@ def test_the_table_names_what_it_shows(ask):
     assert ask("like=shoes/picture-0003.jpg", "where=kind=none").strip() == "No item matches."
     chosen = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels", "columns=price")
     assert chosen.splitlines()[0].split() == ["score", "item_id", "price"]
+
+
+def page_of(**attributes) -> Page:
+    """Two results with the same attributes, compared in two spaces."""
+    results = [
+        Result(item_id=16 * item, score=0.5, similarity={"encoder": 0.5, "hog": 0.25}, distance={}, rank={},
+               copies=[], attributes={"file_name": f"{item}.jpg"} | attributes)
+        for item in "ab"
+    ]  # fmt: skip
+    return Page("shop", "release", results)
+
+
+def test_the_table_is_as_wide_as_there_is_room_for():
+    page = page_of(kind="bag", none=None, shade="x" * 30, text="y" * 60, price=3)
+    for width, names, left in [
+        (200, ["file_name", "kind", "shade", "text", "price"], []),
+        (100, ["file_name", "kind", "shade", "price"], ["text"]),
+        (65, ["file_name", "kind", "price"], ["shade", "text"]),
+        (40, [], ["file_name", "kind", "shade", "text", "price"]),
+    ]:
+        text, found = recommend.table(page, width=width)
+        assert text.splitlines()[0].split() == ["score", "encoder", "hog", "item_id", *names]
+        assert found == left
+        assert max(map(len, text.splitlines())) <= max(width, 41)
+
+
+def test_a_long_file_name_keeps_its_end():
+    page = page_of()
+    page.results[0].attributes["file_name"] = "folder/" * 5 + "b.jpg"
+    text, left = recommend.table(page, width=60)
+    assert (max(map(len, text.splitlines())), left) == (60, [])
+    assert text.splitlines()[1].endswith("/b.jpg")
+    assert "…" in text
+
+
+def test_columns_that_are_chosen_are_shown_whatever_their_width():
+    page = page_of(kind="bag", shade="x" * 30, price=3)
+    text, left = recommend.table(page, ["price", "shade", "kind"], 40)
+    assert text.splitlines()[0].split()[4:] == ["price", "shade", "kind"]
+    assert left == []
+
+
+def test_the_terminal_says_how_wide(root, ask, capsys, monkeypatch):
+    words = ["like=shoes/picture-0003.jpg", "k=3"]
+    assert recommend.main([*words, f"root={root}", "collection=shop"]) == 0
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[0].split(), err) == (["score", "item_id", "file_name", "kind", "price"], "")
+    monkeypatch.setenv("COLUMNS", "50")
+    assert recommend.main([*words, f"root={root}", "collection=shop"]) == 0
+    out, err = capsys.readouterr()
+    assert max(map(len, out.splitlines())) <= 50
+    assert err == "No room for kind, price. Choose with columns=file_name,kind; format=json has all\n"
+    assert ask(*words, "columns=[price,kind]").splitlines()[0].split() == ["score", "item_id", "price", "kind"]
 
 
 def test_the_sheet_is_a_picture(ask, pictures, tmp_path):

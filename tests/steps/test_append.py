@@ -1,3 +1,5 @@
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +11,11 @@ from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
+from nitari.errors import DamagedArtifactError
 from nitari.extractor.colour import ColourExtractor
 from nitari.extractor.pixels import PixelsExtractor
 from nitari.recommend.recommender import Recommender
+from nitari.serve import append as serve
 from nitari.source.folder import FolderSource
 from nitari.steps.append import append
 from nitari.steps.build import build
@@ -140,13 +144,43 @@ def test_what_was_appended_is_in_a_release_of_other_spaces(tmp_path: Path, shoes
     assert sorted(small.spaces()) == ["colour", "pixels"]
 
 
-def test_a_damaged_addition_stops_no_build(tmp_path: Path, shoes: Collection, make_pictures, caplog):
+@pytest.mark.parametrize("other_spaces", [True, False])
+def test_a_damaged_addition_stops_no_build(tmp_path: Path, shoes: Collection, make_pictures, caplog, other_spaces):
     more(tmp_path, make_pictures, shoes)
     done = append(shoes, FolderSource(str(tmp_path / "pictures")).listing(), source_name="main", workers=1)
-    extract(shoes, ColourExtractor(), threads=1)
+    if other_spaces:
+        extract(shoes, ColourExtractor(), threads=1)
     next(Changes(shoes).addition(done.addition).path.glob("catalog/*/manifest.json")).write_text("{")
     assert build(shoes, EXACT).id == shoes.current
     assert done.addition in caplog.text
+
+
+def test_the_advice_for_a_damaged_addition_mends_it(tmp_path: Path, shoes: Collection, make_pictures, caplog):
+    more(tmp_path, make_pictures, shoes)
+    pictures = FolderSource(str(tmp_path / "pictures"))
+    done = append(shoes, pictures.listing(), source_name="main", about=pictures.about, workers=1)
+    file = next(Changes(shoes).addition(done.addition).path.glob("embeddings/pixels/*/vectors.npy"))
+    file.write_bytes(file.read_bytes()[:-1])
+    assert Recommender.open(shoes).catalog.n_ready == 12
+    assert "'vectors.npy' has" in caplog.text
+    assert "No search finds its 3 pictures from" in caplog.text
+    assert "Renew it" not in caplog.text
+    remove, again = caplog.text.strip().rpartition("Bring them back with: ")[2].split(" && ")
+    subprocess.run(shlex.split(remove), check=True)
+    job, *words = shlex.split(again)[1:]
+    assert (job, serve.main([*words, "threads=1"])) == ("append", 0)
+    assert Recommender.open(shoes).catalog.n_ready == 15
+
+
+def test_a_damaged_catalog_of_an_addition_is_named_by_the_next_append(tmp_path: Path, shoes: Collection, make_pictures):
+    more(tmp_path, make_pictures, shoes)
+    pictures = FolderSource(str(tmp_path / "pictures"))
+    done = append(shoes, pictures.listing(), source_name="main", about=pictures.about, workers=1)
+    next(Changes(shoes).addition(done.addition).path.glob("catalog/*/catalog.parquet")).write_bytes(b"")
+    with pytest.raises(
+        DamagedArtifactError, match=r"'catalog\.parquet' has 0 bytes.* && nitari append collection=shoes"
+    ):
+        append(shoes, pictures.listing(), source_name="main", workers=1)
 
 
 def test_what_the_catalog_took_in_is_not_extracted_again(tmp_path: Path, shoes: Collection, make_pictures):

@@ -19,6 +19,7 @@ from nitari import filters
 from nitari.errors import FilterError
 from nitari.filters import Filter
 from nitari.mask import literal
+from nitari.value import Value
 
 NEVER = "row < -9000000000000000000"
 _KINDS = {
@@ -116,9 +117,7 @@ def _test(node: filters.Eq | filters.In | filters.Range, column: Stored) -> str 
     return f"{column.field} in [{', '.join(str(test).removeprefix(f'{column.field} == ') for test in several)}]"
 
 
-def _compared(
-    column: Stored, sign: str, value: filters.Value, node: filters.Eq | filters.In | filters.Range
-) -> str | None:
+def _compared(column: Stored, sign: str, value: Value, node: filters.Eq | filters.In | filters.Range) -> str | None:
     """One comparison with one value; integers are compared with decimals as ``nitari.mask`` does."""
     try:
         meant = literal(value, _KINDS[column.kind], node, "").as_py()

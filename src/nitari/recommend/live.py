@@ -113,7 +113,7 @@ def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition |
         try:
             found[addition_id] = _addition(changes, addition_id, keys)
         except ArtifactError as error:
-            log.error("Addition '%s' is left out: %s", addition_id, error)
+            log.error("Left out: %s", error)
             found[addition_id] = None
     return found
 
@@ -125,9 +125,10 @@ def _addition(changes: Changes, addition_id: str, keys: dict[str, str]) -> Addit
     if any(spaces.get(name) != key for name, key in keys.items()):
         log.info("Addition '%s' is of other spaces than this release has. The next build takes it along", addition_id)
         return None
-    catalog = Catalog(small.latest("catalog"), mapped=False)
-    vectors = {name: _vectors(small, name, catalog) for name in keys}
-    table = pq.read_table(catalog.artifact.file(FILE))
+    with changes.reading(addition_id):
+        catalog = Catalog(small.latest("catalog"), mapped=False)
+        vectors = {name: _vectors(small, name, catalog) for name in keys}
+        table = pq.read_table(catalog.artifact.file(FILE))
     return Addition(small, catalog, np.arange(catalog.n_ready), vectors, table)
 
 

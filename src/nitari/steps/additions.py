@@ -47,7 +47,7 @@ def carry(collection: Collection, release: Artifact, threads: int | None = None)
     with collection.lock("append", wait=True):
         wanted = Wanted.of(collection, release)
         catalog = Catalog.pinned(collection, release)
-        there = [_items(changes, one) for one in changes.ids() if _fits(changes, one, wanted)]
+        there = [_there(changes, one, wanted) for one in changes.ids()]
         gone = np.array(sorted(changes.removed()), ID)
         known = np.concatenate([catalog.item_ids[: catalog.n_ready], gone, *there])
         for addition in reversed(changes.ids()):  # the newest row of an item counts
@@ -64,16 +64,19 @@ def carry(collection: Collection, release: Artifact, threads: int | None = None)
     return carried
 
 
-def _fits(changes: Changes, addition: str, wanted: Wanted) -> bool:
+def _there(changes: Changes, addition: str, wanted: Wanted) -> np.ndarray:
+    """The items that an addition has in every space wanted; none of one that cannot be read."""
     try:
-        return changes.spaces(addition).items() >= wanted.keys.items()
+        fits = changes.spaces(addition).items() >= wanted.keys.items()
+        return _items(changes, addition) if fits else np.empty(0, ID)
     except ArtifactError:
-        return False
+        return np.empty(0, ID)
 
 
 def _items(changes: Changes, addition: str) -> np.ndarray:
-    catalog = Catalog(changes.addition(addition).latest("catalog"), mapped=False)
-    return catalog.item_ids[: catalog.n_ready]
+    with changes.reading(addition):
+        catalog = Catalog(changes.addition(addition).latest("catalog"), mapped=False)
+        return catalog.item_ids[: catalog.n_ready]
 
 
 def _again(collection: Collection, changes: Changes, addition: str, wanted: Wanted, threads: int | None) -> None:

@@ -109,7 +109,10 @@ def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:
 def _known(listing: pa.Table, catalog: Catalog, changes: Changes, keys: Mapping[str, str]) -> pa.Array:
     """Which listed items are there already, as they are listed, in every space of the release."""
     served = [one for one in changes.ids() if changes.spaces(one).items() >= keys.items()]
-    tables = [catalog] + [Catalog(changes.addition(one).latest("catalog")) for one in served]
+    tables = [catalog]
+    for one in served:
+        with changes.reading(one):
+            tables.append(Catalog(changes.addition(one).latest("catalog")))
     there = pa.array([False] * listing.num_rows)
     for known in tables:
         at = pc.index_in(listing.column("item_id"), value_set=known.ready("item_id"))

@@ -133,7 +133,8 @@ def _taken_in(collection: Collection, releases: Iterable[Artifact]) -> list[Path
     for addition_id in changes.ids():
         small = changes.addition(addition_id)
         if addition_id < newest.id and small.path not in needed:
-            added = Catalog(small.latest("catalog"))
+            with changes.reading(addition_id):
+                added = Catalog(small.latest("catalog"))
             if np.isin(added.item_ids[: added.n_ready], held).all():
                 found.append(small.path)
     return found

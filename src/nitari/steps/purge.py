@@ -83,7 +83,8 @@ def _held(collection: Collection, removed: np.ndarray) -> list[list[bytes]]:
 
 def _purge_addition(changes: Changes, addition: str, removed: np.ndarray) -> set[bytes]:
     small = changes.addition(addition)
-    found = _kept_of(small.latest("catalog"), removed)
+    with changes.reading(addition):
+        found = _kept_of(small.latest("catalog"), removed)
     if len(found) == small.latest("catalog").manifest.counts["ready"]:
         changes.collection.drop(small.path)
     elif found:

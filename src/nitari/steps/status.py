@@ -1,4 +1,4 @@
-"""Status: what a collection holds, what is stale, and the command that renews it. Reads manifests only."""
+"""Status: what a collection holds, what is stale, and the command that renews it. Reads manifests, and ids where there are changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from nitari.artifact import Artifact
 from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.extractor.stored import offered, pinned
+from nitari.steps.pending import pending
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Stale:
 
 
 def status(collection: Collection) -> dict[str, Any]:
-    """A JSON-ready description: items by status, newest artifacts with counts, sizes in bytes and parents, stale ones."""
+    """A JSON-ready description: items by status, newest artifacts with counts, sizes in bytes and parents, what is pending, stale ones."""
     catalog = collection.find("catalog")
     thumbnails = collection.find("thumbnails")
     encoder = collection.find("encoder")
@@ -54,6 +55,7 @@ def status(collection: Collection) -> dict[str, Any]:
         "release": _describe(release),
         "releases": collection.ids("release"),
         "evaluation": _describe(evaluation),
+        "pending": pending(collection)._asdict(),
         "bytes": sum(path.stat().st_size for path in collection.path.rglob("*") if path.is_file()),
         "unfinished": sorted(path.name for path in (collection.path / "work").glob("*") if path.is_dir()),
         "stale": [vars(entry) for entry in stale(collection)],

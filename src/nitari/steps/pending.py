@@ -1,0 +1,92 @@
+"""Pending: what was appended to a collection, and removed from it, since its release was built, and what takes that in."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nitari.catalog import Catalog
+from nitari.cells import ID
+from nitari.changes import Changes, Told
+from nitari.collection import Collection
+from nitari.errors import ArtifactError
+
+
+class Pending(NamedTuple):
+    """``pictures`` were appended and are not in the release; once what ``move`` says was done, the commands ``ingest``
+    take those into the catalog that it lacks, and the release is stale. ``damaged`` additions say what mends them.
+
+    ``removed`` items, of which ``held`` are still in the release or an addition; ``purge`` takes those off the disk.
+    """
+
+    pictures: int
+    move: list[str]
+    ingest: list[str]
+    damaged: list[str]
+    removed: int
+    held: int
+    purge: str | None
+
+
+def pending(collection: Collection) -> Pending:
+    """Reads the ids of catalogs where something was appended or removed, and nothing otherwise."""
+    changes = Changes(collection)
+    gone, additions = np.array(sorted(changes.removed()), ID), changes.ids()
+    if not additions and not len(gone):
+        return Pending(0, [], [], [], 0, 0, None)
+    newest = collection.find("catalog")
+    built = collection.parent(collection.release(), "catalog") if collection.current else newest
+    served, known = (None if one is None else Catalog(one) for one in (built, newest))
+    late, there = np.empty(0, ID), np.empty(0, ID) if served is None else served.item_ids[: served.n_ready]
+    lacking: list[Told] = []
+    damaged: list[str] = []
+    for addition in additions:
+        try:
+            with changes.reading(addition):
+                catalog = Catalog(changes.addition(addition).latest("catalog"))
+                ids = catalog.item_ids[: catalog.n_ready]
+        except ArtifactError as error:
+            damaged.append(str(error))
+            continue
+        there = np.union1d(there, ids)
+        ids = np.setdiff1d(ids, gone)
+        late = np.union1d(late, _newer(ids, addition, served))
+        if len(_newer(ids, addition, known)):
+            lacking.append(changes.told(addition) or Told("SOURCE", "folder", "PATH", 0))
+    move, ingest = _way_in(collection, lacking, {} if newest is None else newest.manifest.info["sources"])
+    held = int(np.isin(gone, there).sum())
+    purge = f"nitari purge {collection.settings}" if held else None
+    return Pending(len(late), move, ingest, damaged, len(gone), held, purge)
+
+
+def _newer(ids: np.ndarray, addition: str, catalog: Catalog | None) -> np.ndarray:
+    """Those of an addition's items that a catalog does not have, or has as they were before."""
+    if catalog is None or addition > catalog.artifact.id:
+        return ids
+    return ids[catalog.find(ids) < 0]
+
+
+def _way_in(
+    collection: Collection, lacking: list[Told], sources: Mapping[str, Mapping[str, Any]]
+) -> tuple[list[str], list[str]]:
+    """What to put where, and the commands that ingest it. A source that is there is ingested from where it was: from
+    anywhere else, all it had would be gone.
+    """
+    move: list[str] = []
+    ingest: list[str] = []
+    for told in dict.fromkeys(told._replace(pictures=0) for told in lacking):
+        alone = told.kind == "file"
+        about = sources.get(told.source, {})
+        kind = str(about.get("kind", "folder" if alone else told.kind))
+        path = str(about.get("path", "PATH" if alone else told.path))
+        inside = path == (str(Path(told.path).parent) if alone else told.path)
+        if not inside:
+            what = f"'{told.path}'" if alone else f"the pictures of '{told.path}'"
+            move.append(f"Put {what} into " + ("a folder PATH" if path == "PATH" else f"'{path}'"))
+        name = "" if told.source == "main" else f" source.name={shlex.quote(told.source)}"
+        ingest.append(f"nitari ingest {collection.settings} source={kind} source.path={shlex.quote(path)}{name}")
+    return move, list(dict.fromkeys(ingest))
