@@ -29,6 +29,7 @@ from typing import Any
 from nitari.arguments import choose, parse
 from nitari.changes import Changes
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
@@ -38,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "threads": 0,
     "format": "table",
     "release": None,
-    "root": "collections",
+    "root": ROOT,
 }
 SHOWN = 5  # pictures listed on the terminal
 
@@ -47,12 +48,9 @@ def main(words: Sequence[str]) -> int:
     values = parse(words, SETTINGS, "append")
     as_json = choose(values, "format", ("table", "json")) == "json"
     without_pandas()
-    found = run(values)
-    print(
-        json.dumps(found, ensure_ascii=False)
-        if as_json
-        else show(found, Collection(values["root"], found["collection"]))
-    )
+    collection = Collection.existing(values["root"], values["collection"])
+    found = run(collection, values)
+    print(json.dumps(found, ensure_ascii=False) if as_json else show(found, collection))
     return 0
 
 
@@ -66,12 +64,11 @@ def _items(collection: Collection, addition: str | None) -> list[dict[str, Any]]
     return catalog.records(range(catalog.n_ready), ["item_id", "file_name"])
 
 
-def run(values: dict[str, Any]) -> dict[str, Any]:
+def run(collection: Collection, values: dict[str, Any]) -> dict[str, Any]:
     from nitari.source.named import named
     from nitari.steps.append import append
     from nitari.steps.progress import Progress
 
-    collection = Collection.existing(values["root"], values["collection"])
     source = named(values["path"], values["source"])
     start = time.monotonic()
     done = append(
@@ -107,11 +104,10 @@ def show(found: dict[str, Any], collection: Collection) -> str:
     if len(items) > SHOWN:
         catalog = Changes(collection).addition(found["addition"]).latest("catalog")
         lines.append(f"  and {len(items) - SHOWN:,} more; all are in '{catalog.path / FILE}', column item_id")
-    lines += [f"More like one: nitari recommend {collection.settings} like={items[0]['item_id']}"] if items else []
+    lines += [f"More like one: {collection.command('recommend', 'like=' + items[0]['item_id'])}"] if items else []
     if found["removed"]:
-        lines.append(
-            f"{found['removed']:,} were removed before, and stay so. Take that back with: nitari remove restore=true"
-        )
+        back = collection.command("remove", "items=ID,…", "restore=true")
+        lines.append(f"{found['removed']:,} were removed before, and stay so. Take that back with: {back}")
     refused = found["refused"]
     lines += [f"{len(refused):,} cannot be read"] if refused else []
     lines += [f"  {row['file_name']}: {row['message'] or row['reason']}" for row in refused[:SHOWN]]

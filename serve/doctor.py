@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nitari.arguments import choose, parse
+from nitari.command import ROOT
 
 from .show import size
 
@@ -46,7 +47,7 @@ LITTLE_MEMORY = 2e9
 
 
 def main(words: Sequence[str]) -> int:
-    values = parse(words, {"root": "collections", "format": "table"}, "doctor")
+    values = parse(words, {"root": ROOT, "format": "table"}, "doctor")
     as_json = choose(values, "format", ("table", "json")) == "json"
     found = examine(Path(values["root"]))
     print(json.dumps(found, ensure_ascii=False) if as_json else table(found))

@@ -32,6 +32,7 @@ from typing import Any
 from nitari.arguments import choose, parse
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.startup import without_pandas
 
@@ -46,7 +47,7 @@ SETTINGS: dict[str, Any] = {
     "out": None,
     "table": "csv",
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 SHOWN = 10  # groups on the terminal and in JSON
 _ACROSS, _ROWS, _CELL = 10, 12, 112  # of a sheet
@@ -153,7 +154,7 @@ def _space(collection: Collection, catalog: Artifact, asked: str | None) -> Arti
         if artifact.manifest.parents["catalog"]["digest"] != catalog.manifest.digest:
             raise ArtifactError(
                 f"Space '{asked}' was extracted from catalog {artifact.manifest.parents['catalog']['id']}, the newest is "
-                f"{catalog.id}. Run: nitari extract collection={collection.name} extractor={asked}"
+                f"{catalog.id}. Run: {collection.command('extract', f'extractor={asked}')}"
             )
         return artifact
     found: dict[int, Artifact] = {}

@@ -25,6 +25,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 
 from .show import size
 
@@ -34,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "idle": 7.0,
     "dry": False,
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 
 

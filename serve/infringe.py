@@ -42,6 +42,7 @@ from typing import Any
 from nitari.arguments import choose, parse
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.startup import without_pandas
 
@@ -60,7 +61,7 @@ SETTINGS: dict[str, Any] = {
     "threads": 0,
     "format": "table",
     "release": None,
-    "root": "collections",
+    "root": ROOT,
 }
 SHOWN = 20  # foreign pictures listed on the terminal and in JSON, a verdict
 _CHECKS = 3

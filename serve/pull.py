@@ -26,6 +26,7 @@ from typing import Any
 
 from nitari.arguments import parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 
 from .push import report
 
@@ -36,7 +37,7 @@ SETTINGS: dict[str, Any] = {
     "switch": True,
     "threads": 4,
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 
 

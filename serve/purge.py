@@ -23,10 +23,11 @@ from typing import Any
 from nitari.arguments import choose, parse
 from nitari.changes import Changes
 from nitari.collection import Collection
+from nitari.command import ROOT
 
 from .api.uploads import Uploads
 
-SETTINGS: dict[str, Any] = {"collection": str, "threads": 0, "format": "table", "root": "collections"}
+SETTINGS: dict[str, Any] = {"collection": str, "threads": 0, "format": "table", "root": ROOT}
 
 
 def main(words: Sequence[str]) -> int:

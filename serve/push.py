@@ -28,6 +28,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 
 from .show import size
 
@@ -38,7 +39,7 @@ SETTINGS: dict[str, Any] = {
     "full": False,
     "threads": 4,
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 
 

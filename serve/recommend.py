@@ -47,6 +47,7 @@ from typing import TYPE_CHECKING, Any
 
 from nitari.arguments import choose, items, parse, unquote
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ConfigError, QueryError
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
@@ -82,7 +83,7 @@ SETTINGS: dict[str, Any] = {
     "format": "table",
     "sheet": None,
     "release": None,
-    "root": "collections",
+    "root": ROOT,
 }
 _PASSED = (
     *("unlike_by", "unlike_strength", "history", "half_life", "k", "after", "where", "exclude"),

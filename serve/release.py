@@ -42,6 +42,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ConfigError
 from nitari.startup import without_pandas
 
@@ -59,7 +60,7 @@ SETTINGS: dict[str, Any] = {
     "force": False,
     "full": False,
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 _SHARED = ("collection", "format", "root")
 
@@ -76,8 +77,9 @@ def main(words: Sequence[str]) -> int:
     values = parse(rest, {key: SETTINGS[key] for key in SETTINGS if key in (*_SHARED, *keys)}, f"release {verb}")
     as_json = choose(values, "format", ("table", "json")) == "json"
     without_pandas()
-    found = run(Collection.existing(values["root"], values["collection"]), values)
-    print(json.dumps(found, ensure_ascii=False) if as_json else show(found))
+    collection = Collection.existing(values["root"], values["collection"])
+    found = run(collection, values)
+    print(json.dumps(found, ensure_ascii=False) if as_json else show(collection, found))
     return 1 if found.get("problems") or (found.get("refused") and not found["switched"]) else 0
 
 
@@ -115,7 +117,7 @@ def verified(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any
     return {"collection": collection.name, **found._asdict()}
 
 
-def show_create(found: Mapping[str, Any]) -> str:
+def show_create(collection: Collection, found: Mapping[str, Any]) -> str:
     asked, k = found["smoke"], found["smoke"]["k"]
     against = asked["against"] or {}
     lines = [
@@ -138,7 +140,7 @@ def show_create(found: Mapping[str, Any]) -> str:
     if found["switched"]:
         before = found["against"]
         lines.append(f"{found['release']} is current now" + (f"; before it was {before}" if before else ""))
-        lines += [f"Go back with: nitari release rollback collection={found['collection']}"] if before else []
+        lines += [f"Go back with: {collection.command('release rollback')}"] if before else []
     elif found["current"] == found["release"]:
         lines.append("It is the current one already")
     else:
@@ -146,7 +148,7 @@ def show_create(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def show_rollback(found: Mapping[str, Any]) -> str:
+def show_rollback(collection: Collection, found: Mapping[str, Any]) -> str:
     if not found["switched"]:
         return f"{found['release']} is the current one already; {_counted(found['verified'])} are as they should be"
     return (
@@ -154,9 +156,9 @@ def show_rollback(found: Mapping[str, Any]) -> str:
     )
 
 
-def show_listed(found: Mapping[str, Any]) -> str:
+def show_listed(collection: Collection, found: Mapping[str, Any]) -> str:
     if not found["releases"]:
-        return f"{found['collection']} has no release yet. Run: nitari build collection={found['collection']}"
+        return f"{found['collection']} has no release yet. Run: {collection.command('build')}"
     rows = [("release", "created", "items", "size", "spaces", "")]
     for one in found["releases"]:
         if "error" in one:
@@ -171,7 +173,7 @@ def show_listed(found: Mapping[str, Any]) -> str:
     return "\n".join(_table(rows))
 
 
-def show_verified(found: Mapping[str, Any]) -> str:
+def show_verified(collection: Collection, found: Mapping[str, Any]) -> str:
     lines = [f"{found['collection']}: release {found['release']}, {_counted(found)}", *found["problems"]]
     return "\n".join([*lines, f"Problems: {len(found['problems'])}" if found["problems"] else "All is well."])
 
@@ -187,7 +189,7 @@ def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 _Run = Callable[[Collection, Mapping[str, Any]], dict[str, Any]]
-_Show = Callable[[Mapping[str, Any]], str]
+_Show = Callable[[Collection, Mapping[str, Any]], str]
 _VERBS: dict[str, tuple[_Run, _Show, tuple[str, ...]]] = {
     "create": (create, show_create, tuple(SETTINGS)),
     "rollback": (rollback, show_rollback, ("release", "full")),

@@ -25,6 +25,7 @@ from typing import Any
 from nitari.arguments import choose, items, parse, unquote
 from nitari.changes import Changes
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ConfigError, QueryError
 from nitari.startup import without_pandas
 
@@ -34,7 +35,7 @@ SETTINGS: dict[str, Any] = {
     "where": None,
     "restore": False,
     "format": "table",
-    "root": "collections",
+    "root": ROOT,
 }
 
 

@@ -43,6 +43,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.startup import without_pandas
 
@@ -63,7 +64,7 @@ SETTINGS: dict[str, Any] = {
     "from": None,
     "every": 60.0,
     "log": "info",
-    "root": "collections",
+    "root": ROOT,
 }
 
 

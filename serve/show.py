@@ -20,6 +20,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
+from nitari.command import ROOT
 from nitari.steps.status import status
 
 _FILELESS = {
@@ -29,7 +30,7 @@ _FILELESS = {
 
 
 def main(words: Sequence[str]) -> int:
-    values = parse(words, {"collection": "", "root": "collections", "format": "table"}, "show")
+    values = parse(words, {"collection": "", "root": ROOT, "format": "table"}, "show")
     as_json = choose(values, "format", ("table", "json")) == "json"
     if not values["collection"]:
         root = Path(values["root"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from nitari.command import OPEN
 from nitari.errors import ConfigError
 
 
@@ -22,7 +23,9 @@ def settings(group: str, name: str) -> dict[str, Any]:
     if missing := _open(found):
         given = " ".join(f"{group}.{key}=…" for key in missing)
         job = {"extractor": "extract", "annotator": "annotate"}[group]
-        raise ConfigError(f"The {group} '{name}' needs settings. Run it first: nitari {job} {group}={name} {given}")
+        raise ConfigError(
+            f"The {group} '{name}' needs settings. Run it first: nitari {job} {OPEN} {group}={name} {given}"
+        )
     return found
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -15,6 +16,7 @@ from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from nitari.command import filled
 from nitari.errors import ConfigError, NitariError
 
 Result = Mapping[str, Any]
@@ -28,7 +30,7 @@ def job(name: str, run: Callable[[DictConfig], Result], show: Callable[[Result],
 
     @hydra.main(config_path="pkg://nitari.conf", config_name=name, version_base="1.3")
     def main(cfg: DictConfig) -> None:
-        with said(name):
+        with said(name, cfg):
             finish(cfg, run, show)
 
     return main
@@ -46,8 +48,8 @@ def finish(cfg: DictConfig, run: Callable[[DictConfig], Result], show: Callable[
 
 
 @contextmanager
-def said(name: str) -> Iterator[None]:
-    """What goes wrong in the job ``name`` is said in a line, and the process ends with 2."""
+def said(name: str, cfg: DictConfig | None = None) -> Iterator[None]:
+    """What goes wrong in the job ``name`` is said in a line, with the collection of ``cfg``, and the process ends with 2."""
     try:
         yield
     except MissingMandatoryValue as error:
@@ -55,7 +57,10 @@ def said(name: str) -> Iterator[None]:
         print(f"nitari: '{key}' has no value. Give it as: nitari {name} {key}=…", file=sys.stderr)
         sys.exit(2)
     except (NitariError, OmegaConfBaseException) as error:
-        print(f"nitari: {error}", file=sys.stderr)
+        text = str(error)
+        if cfg is not None and not OmegaConf.is_missing(cfg, "collection"):
+            text = filled(text, Path(cfg.root) / str(cfg.collection))
+        print(f"nitari: {text}", file=sys.stderr)
         sys.exit(2)
 
 

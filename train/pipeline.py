@@ -20,20 +20,20 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
 from nitari.catalog import Catalog
 from nitari.collection import Collection
+from nitari.command import reached
 
 from . import annotate, build, choices, evaluate, extract, fit, ingest
 from .job import instantiate, job
 from .progress import clock
 
 log = logging.getLogger(__name__)
-
-ROOT = "collections"  # the default, as in conf/base.yaml
 
 
 def extractors(cfg: DictConfig) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
 
 def show(results: Mapping[str, Any]) -> str:
-    words = f"collection={results['collection']}" + (f" root={results['root']}" if results["root"] != ROOT else "")
+    words = reached(Path(results["root"]) / results["collection"])
     seconds = {step: results[step]["seconds"] for step in STEPS if step in results}
     took = ", ".join(f"{step} {clock(spent)}" for step, spent in seconds.items())
     return "\n".join(

@@ -13,6 +13,7 @@ import orjson
 from fastapi import Depends, Request, Response
 
 from nitari.collection import Collection
+from nitari.command import rooted
 from nitari.errors import QueryError
 from nitari.feedback import Feedback
 from nitari.recommend import cursor
@@ -64,7 +65,7 @@ class Context:
         """``text`` as clients may read it: where the collection lies is not for them."""
         root = Path(self.settings.root)
         for folder in (root.absolute(), root):
-            text = text.replace(f"{folder}/", "")
+            text = text.replace(f"{folder}/", "").replace(rooted(folder), "")
         return text
 
     async def refresh(self) -> None:

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nitari.command import command, home, renewal
 from nitari.errors import ArtifactError, DamagedArtifactError
 
 MANIFEST = "manifest.json"
-_REMOVE = "Remove the directory and run its job again"
 FORMAT_VERSIONS = {
     "catalog": 1,
     "thumbnails": 1,
@@ -134,9 +134,12 @@ class Artifact:
         return f"{self.manifest.kind} '{'/'.join(self.path.parts[-2:])}'"
 
     def _remedy(self) -> str:
-        job = {"catalog": "ingest", "thumbnails": "ingest", "encoder": "fit", "embeddings": "extract"}
-        job |= {"vocabulary": "extract", "annotation": "annotate", "evaluation": "evaluate"}
-        return f"Renew it with: nitari {job.get(self.manifest.kind, 'build')} collection=…"
+        return f"Renew it with: {renewal(self.path, self.manifest.kind)}"
+
+    @property
+    def home(self) -> Path:
+        """The folder of the collection that it is in."""
+        return home(self.path, self.manifest.kind)
 
 
 def new_id() -> str:
@@ -197,22 +200,24 @@ def admit(work: Path, destination: Path, manifest: Manifest) -> Artifact:
 
 def open_artifact(path: Path, kind: str) -> Artifact:
     """Read and check a manifest. Files are verified as they are asked for, or all at once by ``verify``."""
+    remedy = f"Remove the directory and renew it with: {renewal(path, kind)}"
     try:
         text = (path / MANIFEST).read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: nitari show collection=…") from None
+        shown = command("show", home(path, kind))
+        raise ArtifactError(f"There is no {kind} at '{path}'. See what exists with: {shown}") from None
     except (OSError, ValueError) as error:
-        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
-    return Artifact(path, read_manifest(text, kind, path.name, str(path)))
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {remedy}") from None
+    return Artifact(path, read_manifest(text, kind, path.name, str(path), remedy))
 
 
-def read_manifest(text: str, kind: str, name: str, path: str) -> Manifest:
-    """Check what a manifest says, of an artifact ``name`` at ``path``, which errors tell; raises ArtifactError."""
+def read_manifest(text: str, kind: str, name: str, path: str, remedy: str) -> Manifest:
+    """Check what a manifest says, of an artifact ``name`` at ``path``; raises ArtifactError, which tells ``path`` and ``remedy``."""
     try:
         values = json.loads(text)
         found = str(values["kind"]), values["format_version"], str(values["id"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {remedy}") from None
     if found[0] != kind:
         raise ArtifactError(f"'{path}' is of kind '{found[0]}', not '{kind}'")
     known = FORMAT_VERSIONS[kind]
@@ -227,9 +232,9 @@ def read_manifest(text: str, kind: str, name: str, path: str) -> Manifest:
     try:
         manifest = Manifest(**values)
     except TypeError as error:
-        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {_REMOVE}") from None
+        raise DamagedArtifactError(f"The manifest of '{path}' cannot be read: {error}. {remedy}") from None
     if manifest.text != text:
-        raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {_REMOVE}")
+        raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {remedy}")
     return manifest
 
 

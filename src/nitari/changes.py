@@ -18,6 +18,7 @@ from typing import NamedTuple
 from nitari import lines
 from nitari.artifact import MANIFEST, sync, write_atomic
 from nitari.collection import Collection
+from nitari.command import ADDITIONS
 from nitari.errors import ArtifactError, DamagedArtifactError, QueryError
 
 SPACES = "spaces.json"
@@ -46,7 +47,7 @@ class Changes:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
-        self._folder = collection.path / "additions"
+        self._folder = collection.path / ADDITIONS
         self._removed = collection.path / "removed.jsonl"
 
     @property
@@ -93,7 +94,7 @@ class Changes:
                 "its pictures, and it does not say which" if count is None else f"its {count:,} pictures from '{path}'"
             )
             folder = shlex.quote(str(self._folder / addition_id))
-            again = f"nitari append {self.collection.settings} path={shlex.quote(path)} source={shlex.quote(name)}"
+            again = self.collection.command("append", f"path={shlex.quote(path)}", f"source={shlex.quote(name)}")
             raise DamagedArtifactError(
                 f"Addition '{addition_id}' cannot be read: {fact}. No search finds {lost}. "
                 f"Bring them back with: rm -r {folder} && {again}"

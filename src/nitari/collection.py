@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 from nitari import lines
 from nitari.artifact import Artifact, open_artifact, stamp_file, sync, write_atomic
+from nitari.command import MADE_BY, NAMED, command
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -32,19 +32,6 @@ _FOLDERS = {
     "text": "texts",
     "evaluation": "evaluations",
     "release": "releases",
-}
-_NAMED = ("embeddings", "annotation", "index")  # kinds with a folder a space, or an annotator
-_MADE_BY = {
-    "catalog": "ingest",
-    "thumbnails": "ingest",
-    "encoder": "fit",
-    "vocabulary": "extract",
-    "embeddings": "extract",
-    "annotation": "annotate",
-    "index": "build",
-    "text": "build",
-    "evaluation": "evaluate",
-    "release": "build",
 }
 SWITCHES = "releases.jsonl"
 """The log of switches, beside ``current``."""
@@ -68,16 +55,13 @@ class Collection:
         if not collection.path.is_dir():
             known = sorted(p.name for p in Path(root).iterdir() if p.is_dir()) if Path(root).is_dir() else []
             there = f"There are: {', '.join(known)}" if known else f"'{root}' holds none yet"
-            raise ArtifactError(
-                f"There is no collection '{name}'. {there}. Make it with: nitari ingest collection={name} source.path=…"
-            )
+            made = collection.command("ingest", "source.path=…")
+            raise ArtifactError(f"There is no collection '{name}'. {there}. Make it with: {made}")
         return collection
 
-    @property
-    def settings(self) -> str:
-        """What names it in a command: ``collection=shoes``, and its root where that is not the usual one."""
-        root = self.path.parent
-        return f"collection={self.name}" + ("" if root == Path("collections") else f" root={shlex.quote(str(root))}")
+    def command(self, job: str, *words: str) -> str:
+        """What to type in a shell to run ``job`` on this collection."""
+        return command(job, self.path, *words)
 
     def folder(self, kind: str, space: str | None = None) -> Path:
         """Where artifacts of ``kind`` are published; embeddings and indexes have one folder a space, annotations one a name."""
@@ -96,7 +80,7 @@ class Collection:
 
     def folders(self, kind: str) -> list[Path]:
         """Every folder that holds artifacts of ``kind``."""
-        if kind in _NAMED:
+        if kind in NAMED:
             return [self.folder(kind, name) for name in self.spaces(kind)]
         return [self.folder(kind)] if self.ids(kind) else []
 
@@ -114,10 +98,9 @@ class Collection:
         if artifact is None:
             what = f"{kind} of {'annotator' if kind == 'annotation' else 'space'} '{space}'" if space else kind
             group = {"embeddings": "extractor", "annotation": "annotator"}.get(kind)
-            extra = f" {group}={space}" if group and space else ""
-            raise ArtifactError(
-                f"Collection '{self.name}' has no {what} yet. Run: nitari {_MADE_BY[kind]} collection={self.name}{extra}"
-            )
+            words = [f"{group}={space}"] if group and space else []
+            run = self.command(MADE_BY[kind], *words)
+            raise ArtifactError(f"Collection '{self.name}' has no {what} yet. Run: {run}")
         return artifact
 
     def parent(self, artifact: Artifact, role: str, space: str | None = None) -> Artifact:
@@ -137,7 +120,7 @@ class Collection:
     @staticmethod
     def name_in(role: str, kind: str | None) -> str | None:
         """The space or annotator that a role names, of a kind that has a folder a name."""
-        return role.partition(":")[2] if kind in _NAMED else None
+        return role.partition(":")[2] if kind in NAMED else None
 
     def annotations(self, catalog: Artifact) -> dict[str, Artifact]:
         """Each annotator's newest annotation that was made from ``catalog``, by the annotator's name."""
@@ -213,7 +196,7 @@ class Collection:
             return None
         if not re.fullmatch(rb"[\w-]+\n", text):
             raise DamagedArtifactError(
-                f"'{self.path / 'current'}' does not name a release. Run: nitari build collection={self.name}"
+                f"'{self.path / 'current'}' does not name a release. Run: {self.command('build')}"
             )
         return text.decode().strip()
 
@@ -259,9 +242,7 @@ class Collection:
         """The named release, or the current one."""
         chosen = release_id or self.current
         if chosen is None:
-            raise ArtifactError(
-                f"Collection '{self.name}' has no release yet. Run: nitari build collection={self.name}"
-            )
+            raise ArtifactError(f"Collection '{self.name}' has no release yet. Run: {self.command('build')}")
         if not _ID.fullmatch(chosen):
             raise ArtifactError(f"'{chosen}' is no release. There are: {', '.join(self.ids('release')) or 'none yet'}")
         return self.open("release", chosen)

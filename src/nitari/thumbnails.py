@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import simplejpeg
 
 from nitari.artifact import Artifact
+from nitari.command import command
 from nitari.errors import DamagedArtifactError, QueryError
 
 QUALITY = 92
@@ -82,7 +83,7 @@ class Thumbnails:
         if zlib.crc32(data) != index.crc32[row]:
             raise DamagedArtifactError(
                 f"thumbnails '{self.artifact.id}' are damaged: row {row} in '{shard}' fails its checksum. "
-                "Remove the directory and renew it with: nitari ingest collection=…"
+                f"Remove the directory and renew it with: {command('ingest', self.artifact.home)}"
             )
         return data
 

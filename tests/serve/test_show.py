@@ -51,11 +51,11 @@ def renewals(shoes: Collection) -> list[str]:
 
 
 def test_stale_follows_the_way_through(shoes: Collection):
-    assert renewals(shoes) == ["nitari ingest collection=shoes source.path=…"]
+    assert renewals(shoes) == [shoes.command("ingest", "source.path=…")]
     made = grow(shoes)
     assert renewals(shoes) == []
     put(shoes, "catalog", parents={}, counts=made["catalog"].manifest.counts)
-    assert renewals(shoes) == ["nitari extract collection=shoes extractor=encoder", "nitari build collection=shoes"]
+    assert renewals(shoes) == [shoes.command("extract", "extractor=encoder"), shoes.command("build")]
 
 
 def test_a_new_encoder_makes_its_space_stale(shoes: Collection):

@@ -33,7 +33,7 @@ def configured(tmp_path, make_pictures):
     [
         ("extractors=[hog,colr]", "There is no extractor 'colr'. Choose from: "),
         ("annotators=[colours,mapp]", "There is no annotator 'mapp'. Choose from: "),
-        ("extractors=[vgg]", "Run it first: nitari extract extractor=vgg extractor.weights=…"),
+        ("extractors=[vgg]", "Run it first: nitari extract collection=… extractor=vgg extractor.weights=…"),
     ],
 )
 def test_what_cannot_be_run_is_said_before_the_first_step(configured, tmp_path, capfd, words, said):

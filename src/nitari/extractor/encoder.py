@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from nitari.artifact import Artifact, open_artifact
+from nitari.command import filled
 from nitari.errors import ConfigError, DamagedArtifactError, MissingExtraError
 from nitari.extractor.companion import Companion, file_of, fuse
 from nitari.extractor.postprocess import PostProcess
@@ -132,7 +133,10 @@ class EncoderExtractor:
             torch_runtime = importlib.import_module("nitari.model.runtime")
             if self.runtime != "auto" or torch_runtime.has_gpu():
                 return cast(Runtime, torch_runtime.TorchRuntime(self.artifact, bf16=self.runtime == "torch-bf16"))
-        return OnnxRuntime(self.artifact.file(ONNX, full=True), self.threads)
+        try:
+            return OnnxRuntime(self.artifact.file(ONNX, full=True), self.threads)
+        except DamagedArtifactError as error:
+            raise DamagedArtifactError(filled(str(error), self.artifact.home)) from None
 
 
 class OnnxRuntime:

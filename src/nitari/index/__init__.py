@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self, cas
 import numpy as np
 
 from nitari.artifact import Artifact
+from nitari.command import filled
 from nitari.embeddings import Embeddings
-from nitari.errors import QueryError
+from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Selection
 from nitari.space import Space
 from nitari.target import resolve
@@ -91,7 +92,10 @@ def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
     artifact.verify()
     info = artifact.manifest.info
     kind = cast(type[Index], resolve(info["index"], "index"))
-    return kind.load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
+    try:
+        return kind.load(artifact.path, embeddings.space, embeddings.vectors, info["parameters"])
+    except ArtifactError as error:
+        raise type(error)(filled(str(error), artifact.home)) from None
 
 
 def served(artifact: Artifact) -> bool:

@@ -49,7 +49,7 @@ class Recommender:
         if "calibration" not in info:
             raise ArtifactError(
                 f"Release '{release.id}' was built before similarities were calibrated. "
-                f"Build one that has them: nitari build collection={collection.name}"
+                f"Build one that has them: {collection.command('build')}"
             )
         self.collection = collection
         self.release = release
@@ -189,7 +189,7 @@ class Recommender:
         if not isinstance(source, TextSource):
             raise ConfigError(
                 f"Release '{self.release.id}' has no index of words. "
-                f"Build one with: nitari build collection={self.collection.name} text.columns=[file_name]"
+                f"Build one with: {self.collection.command('build', 'text.columns=[file_name]')}"
             )
         if k < 1:
             raise QueryError(f"k is {k}. Ask for at least 1 result")

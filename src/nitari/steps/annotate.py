@@ -58,7 +58,7 @@ def annotate(
     catalog = Catalog(newest, others)
     if not catalog.n_ready:
         raise ConfigError(
-            f"Collection '{collection.name}' has no readable picture. See why with: nitari show collection={collection.name}"
+            f"Collection '{collection.name}' has no readable picture. See why with: {collection.command('show')}"
         )
     _check_columns(catalog, annotator)
     with collection.lock(f"annotate-{annotator.name}"):

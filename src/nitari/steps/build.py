@@ -161,15 +161,14 @@ def _annotations(collection: Collection, catalog: Catalog) -> dict[str, Artifact
     for name in collection.spaces("annotation"):
         if name not in found:
             log.warning(
-                "Annotator '%s' has not seen the newest catalog %s. Its columns are left out of this release. "
-                "Run: nitari annotate collection=%s annotator=%s",
-                *(name, catalog.artifact.id, collection.name, name),
+                "Annotator '%s' has not seen the newest catalog %s. Its columns are left out of this release. Run: %s",
+                *(name, catalog.artifact.id, collection.command("annotate", f"annotator={name}")),
             )
     return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
 
 
 def _renew(collection: Collection, space: str) -> str:
-    return f"nitari extract collection={collection.name} extractor={space}"
+    return collection.command("extract", f"extractor={space}")
 
 
 def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict[str, float]:
@@ -204,9 +203,10 @@ def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
     before = served.get("asked", {})
     for name, setting in (("text", "text.columns"), ("facets", "facets")):
         if before.get(name) and not asked[name]:
+            names = ",".join(before[name])
             log.warning(
-                "The current release was built with %s=[%s], this one without. Keep them with: nitari build collection=%s %s=[%s]",
-                *(setting, ",".join(before[name]), collection.name, setting, ",".join(before[name])),
+                "The current release was built with %s=[%s], this one without. Keep them with: %s",
+                *(setting, names, collection.command("build", f"{setting}=[{names}]")),
             )
 
 

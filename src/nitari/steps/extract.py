@@ -68,7 +68,7 @@ def extract(
     catalog = Catalog.newest(collection)
     if not catalog.n_ready:
         raise ConfigError(
-            f"Collection '{collection.name}' has no readable picture. See why with: nitari show collection={collection.name}"
+            f"Collection '{collection.name}' has no readable picture. See why with: {collection.command('show')}"
         )
     newest = collection.find("embeddings", extractor.space.name)
     task = _Task(

@@ -59,7 +59,7 @@ def pending(collection: Collection) -> Pending:
             lacking.append(changes.told(addition) or Told("SOURCE", "folder", "PATH", 0))
     move, ingest = _way_in(collection, lacking, {} if newest is None else newest.manifest.info["sources"])
     held = int(np.isin(gone, there).sum())
-    purge = f"nitari purge {collection.settings}" if held else None
+    purge = collection.command("purge") if held else None
     return Pending(len(late), move, ingest, damaged, len(gone), held, purge)
 
 
@@ -87,6 +87,6 @@ def _way_in(
         if not inside:
             what = f"'{told.path}'" if alone else f"the pictures of '{told.path}'"
             move.append(f"Put {what} into " + ("a folder PATH" if path == "PATH" else f"'{path}'"))
-        name = "" if told.source == "main" else f" source.name={shlex.quote(told.source)}"
-        ingest.append(f"nitari ingest {collection.settings} source={kind} source.path={shlex.quote(path)}{name}")
+        name = [] if told.source == "main" else [f"source.name={shlex.quote(told.source)}"]
+        ingest.append(collection.command("ingest", f"source={kind}", f"source.path={shlex.quote(path)}", *name))
     return move, list(dict.fromkeys(ingest))

@@ -58,7 +58,7 @@ def purge(collection: Collection, *, threads: int | None = None, progress: Progr
         served = collection.release() if collection.current else None
         if served is not None and "asked" not in served.manifest.info:
             raise ArtifactError(
-                f"Release '{served.id}' does not say how it was built. Run first: nitari build collection={collection.name}"
+                f"Release '{served.id}' does not say how it was built. Run first: {collection.command('build')}"
             )
         items = {item for one in _held(collection, removed) for item in one}
         for addition in changes.ids():
@@ -108,11 +108,10 @@ def _alignable(collection: Collection, newest: Catalog) -> None:
     for kind in ("embeddings", "annotation"):
         for name in collection.spaces(kind):
             if (_rows(collection, collection.latest(kind, name), newest) < 0).any():
-                job = (
-                    f"extract collection={collection.name} extractor" if kind == "embeddings" else "annotate annotator"
-                )
+                job, group = ("extract", "extractor") if kind == "embeddings" else ("annotate", "annotator")
                 raise ArtifactError(
-                    f"'{kind}/{name}' was made from an older catalog and would be lost. Renew it with: nitari {job}={name}, "
+                    f"'{kind}/{name}' was made from an older catalog and would be lost. "
+                    f"Renew it with: {collection.command(job, f'{group}={name}')}, "
                     f"or remove '{collection.folder(kind, name)}'"
                 )
 

@@ -98,7 +98,7 @@ def rollback(
         if chosen is None:
             raise ArtifactError(
                 f"Collection '{collection.name}' has no release to go back to. "
-                f"See which there are: nitari release list collection={collection.name}"
+                f"See which there are: {collection.command('release list')}"
             )
         verified = verify(collection, chosen, full=full, progress=progress)
         verified.check()

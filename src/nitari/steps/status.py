@@ -64,18 +64,18 @@ def status(collection: Collection) -> dict[str, Any]:
 
 def stale(collection: Collection) -> list[Stale]:
     """What was made from artifacts that have newer versions, or was never made."""
-    name = collection.name
+    run = collection.command
     catalog = collection.find("catalog")
     if catalog is None:
-        return [Stale("catalog", "nothing was ingested yet", f"nitari ingest collection={name} source.path=…")]
+        return [Stale("catalog", "nothing was ingested yet", run("ingest", "source.path=…"))]
     found: list[Stale] = []
     encoder = collection.find("encoder")
     spaces = collection.spaces()
     if encoder is None:
-        found.append(Stale("encoder", "none was trained on these pictures yet", f"nitari fit collection={name}"))
+        found.append(Stale("encoder", "none was trained on these pictures yet", run("fit")))
     elif "encoder" not in spaces:
         why = "the encoder was never applied to the collection"
-        found.append(Stale("embeddings/encoder", why, f"nitari extract collection={name} extractor=encoder"))
+        found.append(Stale("embeddings/encoder", why, run("extract", "extractor=encoder")))
     release = collection.release() if collection.current else None
     served = set() if release is None else set(release.manifest.parents)
     overtaken: set[str] = set()
@@ -88,20 +88,16 @@ def stale(collection: Collection) -> list[Stale]:
             overtaken.add(space)
             kept = offered(embeddings) or f"embeddings:{space}" in served
             if kept and not pinned(embeddings):  # what is there to be compared with is renewed when it is
-                found.append(
-                    Stale(f"embeddings/{space}", reason, f"nitari extract collection={name} extractor={space}")
-                )
+                found.append(Stale(f"embeddings/{space}", reason, run("extract", f"extractor={space}")))
     for annotator in collection.spaces("annotation"):
         annotation = collection.latest("annotation", annotator)
         reasons = [_older(annotation, "catalog", catalog)]
         reasons += [_older(annotation, f"embeddings:{s}", collection.latest("embeddings", s)) for s in spaces]
         reason = next((reason for reason in reasons if reason), None)
         if reason:
-            found.append(
-                Stale(f"annotation/{annotator}", reason, f"nitari annotate collection={name} annotator={annotator}")
-            )
+            found.append(Stale(f"annotation/{annotator}", reason, run("annotate", f"annotator={annotator}")))
     if release is None and any(offered(collection.latest("embeddings", space)) for space in spaces):
-        found.append(Stale("release", "nothing was built yet", f"nitari build collection={name}"))
+        found.append(Stale("release", "nothing was built yet", run("build")))
     elif release is not None:
         reasons = [_older(release, "catalog", catalog)]
         for space in spaces:
@@ -116,7 +112,7 @@ def stale(collection: Collection) -> list[Stale]:
             reasons.append(missing or _older(release, role, annotation))
         first = next((reason for reason in reasons if reason), None)
         if first:
-            found.append(Stale("release", first, f"nitari build collection={name}"))
+            found.append(Stale("release", first, run("build")))
     return found
 
 

@@ -104,7 +104,7 @@ def _embeddings(collection: Collection, catalog: Catalog, space: str) -> Embeddi
     if pinned["digest"] != catalog.artifact.manifest.digest:
         raise ArtifactError(
             f"Space '{space}' was extracted from catalog {pinned['id']}, the newest is {catalog.artifact.id}. "
-            f"Run: nitari extract collection={collection.name} extractor={space}"
+            f"Run: {collection.command('extract', f'extractor={space}')}"
         )
     return Embeddings(artifact)
 
@@ -116,7 +116,11 @@ def _index(collection: Collection, embeddings: Embeddings) -> Index:
         artifact = collection.open("index", artifact_id, space.name)
         if artifact.manifest.parents["embeddings"]["digest"] == embeddings.artifact.manifest.digest:
             return open_index(artifact, embeddings)
-    log.info("Space '%s' has no index yet: all its vectors are compared. With many, run nitari build first", space.name)
+    log.info(
+        "Space '%s' has no index yet: all its vectors are compared. With many, first run: %s",
+        space.name,
+        collection.command("build"),
+    )
     exact = Exact(space)
     exact.build(embeddings.vectors)
     return exact

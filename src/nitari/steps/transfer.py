@@ -162,7 +162,7 @@ def _read(base: str, collection: Collection, kind: str, artifact_id: str, name: 
         if not _SAFE.fullmatch(word):
             raise DamagedArtifactError(f"'{base}' names '{word}', which is no id. {_PUSH}")
     url = _manifest(base, collection, kind, artifact_id, name)
-    manifest = read_manifest(storage.read(url).decode("utf-8", "replace"), kind, artifact_id, url)
+    manifest = read_manifest(storage.read(url).decode("utf-8", "replace"), kind, artifact_id, url, _PUSH)
     for file in manifest.files:
         if file == MANIFEST or PurePosixPath(file).is_absolute() or ".." in PurePosixPath(file).parts:
             raise DamagedArtifactError(f"'{url}' names the file '{file}', which leads out of it. {_PUSH}")
@@ -247,7 +247,7 @@ def _reaching(base: str) -> Iterator[None]:
         if not storage.is_url(str(error.filename)):
             raise
         raise ArtifactError(
-            f"There is nothing at '{error.filename}'. Put a release there with: nitari push collection=… to={base.rpartition('/')[0]}"
+            f"There is nothing at '{error.filename}'. Put a release there with: nitari push collection={base.rpartition('/')[2]} to={base.rpartition('/')[0]}"
         ) from None
     except OSError as error:
         if not storage.is_url(str(error.filename)):

@@ -12,6 +12,7 @@ from nitari.artifact import Artifact
 from nitari.catalog import ANNOTATION, READY
 from nitari.changes import Changes
 from nitari.collection import Collection
+from nitari.command import filled
 from nitari.errors import ArtifactError, DamagedArtifactError
 from nitari.extractor import FITTED
 from nitari.steps import Progress, silent
@@ -77,7 +78,7 @@ def verify(
             problems.append(_RENEW.sub(advice, damage) if advice else damage)
     problems += unmatched(release, parts)
     size = sum(entry["size"] for part, _ in whole for entry in part.manifest.files.values())
-    named = [text.replace("collection=…", f"collection={collection.name}") for text in problems]
+    named = [filled(text, collection.path) for text in problems]
     return Verified(release.id, len(whole), total, size, named)
 
 
