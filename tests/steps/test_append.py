@@ -11,7 +11,6 @@ from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import DamagedArtifactError
 from nitari.extractor.colour import ColourExtractor
 from nitari.extractor.pixels import PixelsExtractor
 from nitari.recommend.recommender import Recommender
@@ -172,15 +171,19 @@ def test_the_advice_for_a_damaged_addition_mends_it(tmp_path: Path, shoes: Colle
     assert Recommender.open(shoes).catalog.n_ready == 15
 
 
-def test_a_damaged_catalog_of_an_addition_is_named_by_the_next_append(tmp_path: Path, shoes: Collection, make_pictures):
+@pytest.mark.parametrize("file", ["spaces.json", "catalog/*/catalog.parquet"])
+def test_a_damaged_addition_is_named_and_stops_no_other(
+    tmp_path: Path, shoes: Collection, make_pictures, caplog, file: str
+):
     more(tmp_path, make_pictures, shoes)
     pictures = FolderSource(str(tmp_path / "pictures"))
     done = append(shoes, pictures.listing(), source_name="main", about=pictures.about, workers=1)
-    next(Changes(shoes).addition(done.addition).path.glob("catalog/*/catalog.parquet")).write_bytes(b"")
-    with pytest.raises(
-        DamagedArtifactError, match=r"'catalog\.parquet' has 0 bytes.* && nitari append collection=shoes"
-    ):
-        append(shoes, pictures.listing(), source_name="main", workers=1)
+    next(Changes(shoes).addition(done.addition).path.glob(file)).write_bytes(b"")
+    again = append(shoes, pictures.listing(), source_name="main", about=pictures.about, workers=1)
+    assert (again.counts["ready"], again.known) == (3, 12)
+    assert f"Addition '{done.addition}' cannot be read: " in caplog.text
+    assert Path(file).name in caplog.text
+    assert Recommender.open(shoes).catalog.n_ready == 15
 
 
 def test_what_the_catalog_took_in_is_not_extracted_again(tmp_path: Path, shoes: Collection, make_pictures):

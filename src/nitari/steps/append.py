@@ -13,7 +13,7 @@ from nitari.artifact import new_id
 from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
-from nitari.errors import ConfigError
+from nitari.errors import ArtifactError, ConfigError
 from nitari.extractor.stored import restore
 from nitari.images.decode import Limits
 from nitari.steps import Progress, silent
@@ -108,11 +108,14 @@ def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:
 
 def _known(listing: pa.Table, catalog: Catalog, changes: Changes, keys: Mapping[str, str]) -> pa.Array:
     """Which listed items are there already, as they are listed, in every space of the release."""
-    served = [one for one in changes.ids() if changes.spaces(one).items() >= keys.items()]
     tables = [catalog]
-    for one in served:
-        with changes.reading(one):
-            tables.append(Catalog(changes.addition(one).latest("catalog")))
+    for one in changes.ids():
+        try:
+            if changes.spaces(one).items() >= keys.items():
+                with changes.reading(one):
+                    tables.append(Catalog(changes.addition(one).latest("catalog")))
+        except ArtifactError as error:  # what no search finds of it may come again
+            log.error("Left out: %s", error)
     there = pa.array([False] * listing.num_rows)
     for known in tables:
         at = pc.index_in(listing.column("item_id"), value_set=known.ready("item_id"))
