@@ -66,8 +66,3 @@ def test_a_damaged_addition_that_says_nothing_is_named_all_the_same(changes: Cha
     (changes.collection.path / "additions" / "1-a").mkdir(parents=True)
     with pytest.raises(DamagedArtifactError, match=r"'1-a' .* does not say which\. .* path=PATH source=SOURCE$"):
         changes.spaces("1-a")
-
-
-def test_the_usual_root_is_not_in_commands():
-    assert Collection("collections", "shoes").settings == "collection=shoes"
-    assert Collection("my data", "shoes").settings == "collection=shoes root='my data'"
