@@ -4,7 +4,7 @@
     nitari fit collection=shoes where="category='bag' and width>=200"
     nitari fit collection=shoes trainer.epochs=80 model.size=96
     nitari fit collection=shoes model=vgg model.depth=16 trainer.lr=0.0005
-    nitari fit collection=shoes +experiment=plain
+    nitari fit collection=shoes experiment=plain
 
 Killed at any moment, the same command goes on at the same step. `mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db`
 shows the learning curves, the reconstructions and the registered encoder.

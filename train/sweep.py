@@ -1,6 +1,6 @@
 """Trains one encoder for each combination of settings, and says in one table which retrieves best.
 
-    nitari sweep collection=shoes +experiment=plain,agree model.dim=64,128
+    nitari sweep collection=shoes experiment=plain,agree model.dim=64,128
     nitari sweep collection=shoes objective.weights.palette=0,0.5,2 labels=category
     nitari sweep collection=shoes trainer.lr=0.001,0.002 seed=0,1,2 trainer.max_minutes=2
 

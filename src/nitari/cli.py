@@ -53,8 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return int(importlib.import_module(f"nitari.serve.{job}").main(rest) or 0)
         if find_spec("hydra") is None:
             raise MissingExtraError("hydra-core", "train")
-        overrides = importlib.import_module("nitari.train.overrides")
-        sys.argv = [f"nitari {job}", *overrides.quote(rest, sweep=job == "sweep")]
+        quoted = importlib.import_module("nitari.train.overrides").quote(rest, sweep=job == "sweep")
+        sys.argv = [f"nitari {job}", *importlib.import_module("nitari.train.spelling").checked(job, quoted)]
         importlib.import_module(f"nitari.train.{job}").main()
     except NitariError as error:
         print(f"nitari: {error}", file=sys.stderr)

@@ -1,0 +1,151 @@
+"""The spelling of a job's settings: what is mistyped is said before anything is composed, with what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from nitari.cli import TRAIN
+from nitari.errors import ConfigError
+
+from .choices import known
+
+_MULTIRUN = ("-m", "--multirun")
+_EXPERIMENT = "experiment"
+
+
+def checked(job: str, words: Sequence[str]) -> list[str]:
+    """The words as Hydra takes them: ``experiment=NAME`` needs no ``+``, and may have one. ConfigError, with what comes close,
+    on a setting or choice that the job does not have. Words that are quoted come in (see ``overrides``).
+    """
+    if any(word.startswith("-") and word not in _MULTIRUN for word in words):
+        return list(words)  # Hydra's own options: they may lead to other configurations
+    spelt = [word if word in _MULTIRUN else _experiment(job, word) for word in words]
+    overrides = [_parsed(job, word) for word in spelt if word not in _MULTIRUN]
+    with initialize_config_module("nitari.conf", version_base="1.3"):
+        groups = _groups(job)
+        settings = _plain(_composed(job, [word for each in overrides for word in _chosen(job, each, groups)]))
+        given = [f"{_raw(each)}." for each in overrides if _name(each) not in groups]
+        for each in overrides:
+            whole = _name(each) in groups or _raw(each).startswith(("hydra", *given))  # what is in them is theirs
+            if each.type == OverrideType.CHANGE and not whole:
+                _check(job, each, settings, groups)
+    return spelt
+
+
+def _experiment(job: str, word: str) -> str:
+    """An experiment is added to the jobs that have none by themselves, and takes the place of the one they have."""
+    plain = word.removeprefix("+")
+    if not plain.startswith(f"{_EXPERIMENT}="):
+        return word
+    text = (files("nitari.conf") / f"{job}.yaml").read_text(encoding="utf-8")
+    return plain if f"- {_EXPERIMENT}:" in text else f"+{plain}"
+
+
+def _parsed(job: str, word: str) -> Override:
+    try:
+        return OverridesParser.create().parse_override(word)
+    except HydraException:
+        hint = "Settings are written key=value" if "=" not in word else "It cannot be read"
+        raise ConfigError(f"'{word}' is not a setting. {hint}. See: nitari {job} --help") from None
+
+
+def _groups(job: str) -> dict[str, Any]:
+    """What the job composes, as ``group`` or ``group@package``, and the choice that is made of each."""
+    choices = _composed(job, [], True).hydra.runtime.choices
+    return {name: choice for name, choice in choices.items() if not name.startswith("hydra/")}
+
+
+def _composed(job: str, words: Sequence[str], whole: bool = False) -> DictConfig:
+    try:
+        return compose(job, list(words), return_hydra_config=whole)
+    except HydraException as error:
+        raise ConfigError(f"{str(error).splitlines()[0]} See: nitari {job} --help") from None
+
+
+def _chosen(job: str, override: Override, groups: Mapping[str, Any]) -> Iterator[str]:
+    """The override as a word with one choice, where it chooses of a group; ConfigError where there is no such choice."""
+    group = _raw(override)
+    composed = _name(override) in groups
+    if not composed and (override.type == OverrideType.CHANGE or not (files("nitari.conf") / group).is_dir()):
+        return
+    if override.type == OverrideType.DEL:
+        return
+    if group == _EXPERIMENT and not composed and "model" not in groups:
+        raise ConfigError(f"nitari {job} takes no experiment. It is given to what trains: fit, sweep, pipeline, demo")
+    values = [value for each in _values(override) for value in (each if isinstance(each, list) else [each])]
+    there = known(group)
+    for value in values:
+        if value is not None and str(value) not in there:
+            raise ConfigError(f"{group} is '{value}'. {_meant(str(value), there)}Choose one of: {', '.join(there)}")
+    if values:
+        yield f"{override.get_key_element()}={'null' if values[0] is None else values[0]}"
+
+
+def _values(override: Override) -> list[Any]:
+    if not override.is_sweep_override():
+        return [override.value()]
+    return [str(value) for value in override.sweep_string_iterator()]
+
+
+def _check(job: str, override: Override, settings: Mapping[str, Any], groups: Mapping[str, Any]) -> None:
+    """ConfigError unless the job has a setting of that name."""
+    key, node, path = _raw(override), settings, ""
+    value = str(override.input_line).partition("=")[2]
+    for part in key.split("."):
+        if isinstance(node, list) or "[" in part:
+            return
+        if not isinstance(node, dict):
+            whole = f"{path}={{{part}: {value}}}" if node is None else f"{path}=…"
+            shown = "null" if node is None else node
+            raise ConfigError(
+                f"'{key}' is '{value}', and {path} is {shown}: it has no settings. Give it whole: {whole}"
+            )
+        if part not in node:
+            raise ConfigError(_unknown(job, key, value, [*_names(settings), *groups]))
+        node, path = node[part], f"{path}.{part}".lstrip(".")
+
+
+def _unknown(job: str, key: str, value: str, names: Sequence[str]) -> str:
+    names = list(dict.fromkeys(names))
+    close = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    close += [name for name in get_close_matches(key, names, n=3) if name not in close]
+    hint = f"Did you mean {' or '.join(f'{name}={value}' for name in close[:3])}? " if close else ""
+    others = (
+        [] if close else [other for other in TRAIN if key in [*_names(_plain(_composed(other, []))), *_groups(other)]]
+    )
+    hint += f"Other jobs have it: {', '.join(others)}. " if others else ""
+    return f"nitari {job} has no setting '{key}', which is given as '{value}'. {hint}See: nitari {job} --help"
+
+
+def _plain(cfg: DictConfig) -> dict[str, Any]:
+    return dict(OmegaConf.to_container(cfg, resolve=False))
+
+
+def _names(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """The names of all settings, with dots."""
+    for name, value in settings.items():
+        if name != "_target_":
+            yield f"{path}{name}"
+            yield from _names(value, f"{path}{name}.") if isinstance(value, dict) else ()
+
+
+def _meant(value: str, choices: Sequence[str]) -> str:
+    close = get_close_matches(value, choices, n=3)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def _raw(override: Override) -> str:
+    return str(override.key_or_group)
+
+
+def _name(override: Override) -> str:
+    return _raw(override) + (f"@{override.package}" if override.package else "")
