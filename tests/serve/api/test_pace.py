@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,60 +11,46 @@ from nitari.serve.api import pace
 from nitari.serve.api.pace import Pace
 
 
+def ran(coroutine):
+    """What it gives, run in a thread of its own: a browser's test may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
 @pytest.fixture
-def clock(monkeypatch):
-    """Seconds that work says it takes."""
-    spent = [0.0]
-    monkeypatch.setattr(pace.time, "thread_time", lambda: spent[0])
-    return spent
+def placed(monkeypatch):
+    """Whether each run of work that takes so many seconds was where it was asked for."""
+    clock = [0.0]
+    monkeypatch.setattr(pace.time, "thread_time", lambda: clock[0])
+
+    async def asked(kind, taking):
+        paces, here = Pace(), threading.get_ident()
+
+        def work(seconds):
+            clock[0] += seconds
+            return threading.get_ident() == here
+
+        return [await paces.run(kind, lambda seconds=seconds: work(seconds)) for seconds in taking]
+
+    return lambda kind, taking: ran(asked(kind, taking))
 
 
-def test_work_of_no_kind_runs_where_it_is_asked_for():
-    assert asyncio.run(Pace().run(None, threading.get_ident)) == threading.get_ident()
+def test_work_of_no_kind_runs_where_it_is_asked_for(placed):
+    assert placed(None, [0.5, 0.001]) == [True, True]
 
 
-def test_what_was_quick_runs_with_the_requests_the_next_time(clock):
-    async def asked():
-        paces = Pace()
-        return [await paces.run("quick", threading.get_ident) for _ in range(3)]
-
-    first, *later = asyncio.run(asked())
-    assert first != threading.get_ident()
-    assert later == [threading.get_ident()] * 2
+def test_what_was_quick_runs_with_the_requests_the_next_time(placed):
+    assert placed("quick", [0.001] * 3) == [False, True, True]
 
 
-def test_what_was_slow_runs_beside_them_until_it_was_quick_for_a_while(clock):
-    took = iter([0.1, *[0.001] * 20])
-
-    def work():
-        clock[0] += next(took)
-        return threading.get_ident() == main
-
-    main = threading.get_ident()
-
-    async def asked():
-        paces = Pace()
-        return [await paces.run("slow once", work) for _ in range(12)]
-
-    here = asyncio.run(asked())
+def test_what_was_slow_runs_beside_them_until_it_was_quick_for_a_while(placed):
+    here = placed("slow once", [0.1, *[0.001] * 11])
     assert not any(here[:5])
     assert all(here[-3:])
 
 
-def test_what_becomes_slow_leaves_at_once(clock):
-    took = iter([0.001, 0.001, 0.5, 0.001])
-
-    def work():
-        clock[0] += next(took)
-        return threading.get_ident() == main
-
-    main = threading.get_ident()
-
-    async def asked():
-        paces = Pace()
-        return [await paces.run("kind", work) for _ in range(4)]
-
-    assert asyncio.run(asked()) == [False, True, True, False]
+def test_what_becomes_slow_leaves_at_once(placed):
+    assert placed("kind", [0.001, 0.001, 0.5, 0.001]) == [False, True, True, False]
 
 
 def test_an_error_is_the_askers():
@@ -76,7 +63,7 @@ def test_an_error_is_the_askers():
             with pytest.raises(ValueError, match="no"):
                 await paces.run(kind, fails)
 
-    asyncio.run(asked())
+    ran(asked())
 
 
 def test_requests_are_answered_while_slow_work_runs():
@@ -88,4 +75,4 @@ def test_requests_are_answered_while_slow_work_runs():
             ticks += 1
         return ticks
 
-    assert asyncio.run(asked()) > 5
+    assert ran(asked()) > 5
