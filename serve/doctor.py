@@ -1,11 +1,15 @@
-"""Checks this machine: versions, cores, memory, GPU, disk, what is missing and how to get it.
+"""Checks this machine: cores, memory, GPU, disk, each optional extra with its versions, what is missing and how to get it.
 
     nitari doctor
+    nitari doctor full=true
     nitari doctor format=json
+
+An extra is ready where all its packages are installed; those that are native code are imported, too, and with full=true all.
 
 Settings:
 
     root          directory whose disk is looked at (collections)
+    full          import the modules of every extra, which takes as long as they take (false)
     format        table | json (table)
 """
 
@@ -16,64 +20,46 @@ import os
 import platform
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Sequence
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.command import ROOT
 
+from .extras import extras
 from .show import size
 
-# Extra -> distributions and the modules they bring. The first two are native code: they are really imported.
-NEEDS = {
-    "serve": {"nmslib": "nmslib", "onnxruntime": "onnxruntime", "safetensors": "safetensors"},
-    "train": {
-        "torch": "torch",
-        "torchvision": "torchvision",
-        "pytorch-lightning": "pytorch_lightning",
-        "hydra-core": "hydra",
-        "mlflow": "mlflow",
-        "onnx": "onnx",
-    },
-    "samples": {"diagrams": "diagrams"},
-    "ray": {"ray": "ray"},
-    "remote": {"fsspec": "fsspec", "s3fs": "s3fs"},
-}
 LITTLE_DISK = 5e9
 LITTLE_MEMORY = 2e9
 
 
 def main(words: Sequence[str]) -> int:
-    values = parse(words, {"root": ROOT, "format": "table"}, "doctor")
+    values = parse(words, {"root": ROOT, "full": False, "format": "table"}, "doctor")
     as_json = choose(values, "format", ("table", "json")) == "json"
-    found = examine(Path(values["root"]))
+    found = examine(Path(values["root"]), values["full"])
     print(json.dumps(found, ensure_ascii=False) if as_json else table(found))
     return 1 if any(entry["severity"] == "error" for entry in found["missing"]) else 0
 
 
-def examine(root: Path) -> dict[str, Any]:
+def examine(root: Path, full: bool = False) -> dict[str, Any]:
     """Everything that the table shows, JSON-ready; sizes in bytes. Optional extras that are absent are notes, not errors."""
     there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
     disk = shutil.disk_usage(there)
     missing: list[dict[str, str]] = []
-    packages: dict[str, str | None] = {}
-    for extra, needs in NEEDS.items():
-        absent = []
-        for distribution, module in needs.items():
-            packages[distribution] = _version(distribution, module)
-            problem = _problem(distribution, module) if packages[distribution] else None
-            if packages[distribution] is None:
-                absent.append(distribution)
-            elif problem:
-                missing.append(
-                    {"severity": "error", "what": problem, "remedy": f"pip install --force-reinstall {distribution}"}
-                )
-        if absent:
-            what = f"extra '{extra}' lacks {', '.join(absent)}"
-            missing.append({"severity": "note", "what": what, "remedy": f"pip install 'nitari[{extra}]'"})
+    found = extras(full)
+    for extra in found:
+        for name in extra.broken:
+            what = f"'{name}' of the extra '{extra.name}' is installed and does not load: {extra.parts[name].error}"
+            severity = "error" if extra.name == "serve" else "warning"
+            remedy = f"pip install --force-reinstall {name}"
+            if (entry := {"severity": severity, "what": what, "remedy": remedy}) not in missing:
+                missing.append(entry)
+        if extra.absent:
+            what = f"extra '{extra.name}' lacks {', '.join(extra.absent)}"
+            missing.append({"severity": "note", "what": what, "remedy": extra.install})
     memory = _memory()
     if disk.free < LITTLE_DISK:
         missing.append(
@@ -96,7 +82,8 @@ def examine(root: Path) -> dict[str, Any]:
         "memory": memory,
         "disk": {"root": str(root), "total": disk.total, "free": disk.free},
         "gpu": _gpu(),
-        "packages": packages,
+        "packages": {name: part.version for extra in found for name, part in extra.parts.items()},
+        "extras": {extra.name: extra.to_dict() for extra in found},
         "missing": missing,
     }
 
@@ -112,31 +99,23 @@ def table(found: dict[str, Any]) -> str:
         f"  gpu       {', '.join(found['gpu']) or 'none; training and extraction run on the CPU'}",
         "",
     ]
-    lines += [f"  {name:<18} {version or 'not installed'}" for name, version in found["packages"].items()]
+    width = max(map(len, found["extras"]), default=0)
+    for name, extra in found["extras"].items():
+        state = "ready" if extra["works"] else "broken" if extra["installed"] else "absent"
+        if state == "absent" and any(part["version"] for part in extra["parts"].values()):
+            state = "partly"
+        lines.append(f"  {name:<{width}}  {state:<6}  {extra['install']:<32}  {extra['purpose']}")
+        parts = [f"{of} {part['version'] or '(absent)'}" for of, part in extra["parts"].items()]
+        lines += [f"  {'':<{width}}  {line}" for line in textwrap.wrap(", ".join(parts), 100, break_on_hyphens=False)]
     lines.append("")
-    for entry in found["missing"]:
+    told = [entry for entry in found["missing"] if entry["severity"] != "note"]  # those are the extras above
+    for entry in told:
         lines += [f"{entry['severity'].capitalize()}: {entry['what']}", f"  Remedy: {entry['remedy']}"]
-    if not found["missing"]:
-        lines.append("Nothing is missing.")
+    if not told:
+        lines.append(
+            "Nothing is missing but the extras that are absent." if found["missing"] else "Nothing is missing."
+        )
     return "\n".join(lines)
-
-
-def _version(distribution: str, module: str) -> str | None:
-    try:
-        return metadata.version(distribution) if find_spec(module) else None
-    except (metadata.PackageNotFoundError, ValueError):
-        return None
-
-
-def _problem(distribution: str, module: str) -> str | None:
-    """Import the small native packages for real: a wheel can be installed and still not load."""
-    if distribution not in NEEDS["serve"]:
-        return None
-    try:
-        import_module(module)
-    except Exception as error:
-        return f"'{distribution}' is installed and does not load: {error}"
-    return None
 
 
 def _memory() -> dict[str, int | None]:
