@@ -190,6 +190,12 @@ export class Grid {
     if (before > -this.step && before < innerHeight) scrollBy({ top: where() - before, behavior: "instant" });
   }
 
+  /** Whether nobody moved the focus to something else on the page. */
+  get free() {
+    const { activeElement } = document;
+    return !activeElement || activeElement === document.body || this.root.contains(activeElement);
+  }
+
   /** Moves the focus to an item, bringing it into sight first where `scroll`. */
   focus(index = this.current, scroll = true) {
     if (!this.items.length) return;

@@ -155,9 +155,8 @@ export class Page {
     grid.show(feed.items, { more: !feed.done, first });
     const top = how === "pop" ? entry.y : first || how === "slide" ? 0 : scrollY;
     if (top !== scrollY) scrollTo({ top, behavior: "instant" });
-    const free = () => [null, document.body].includes(document.activeElement) || grid.root.contains(document.activeElement); // nobody went elsewhere meanwhile
-    if (this.focusNext && free()) grid.focus();
-    else if (inGrid) setTimeout(() => free() && grid.focus(grid.current, false));
+    if (this.focusNext && grid.free) grid.focus();
+    else if (inGrid) setTimeout(() => grid.free && grid.focus(grid.current, false));
     this.focusNext = false;
     if (this.why.open) this.explain(feed.items.find((item) => item.item_id === this.why.item.item_id) ?? null);
     this.ended();
