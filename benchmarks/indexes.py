@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.filtered import ASKED, Row, attributes, times
+from benchmarks.filtered import ASKED, ROUNDS, Row, attributes, times
 from benchmarks.search import DIM, RESULTS, K, patches
 from nitari import conf
 from nitari.errors import ConfigError, MissingExtraError
@@ -164,7 +164,7 @@ def row(
     selections: dict[str, Selection],
     truth: dict[str, np.ndarray],
 ) -> Row:
-    taken = times(lambda query: search(query, None), queries)
+    taken = times(lambda query: search(query, None), queries, ROUNDS)
     recall = np.mean(
         [ann_recall(search(q, None).distances, t[None]).mean() for q, t in zip(queries, truth[""], strict=True)]
     )
@@ -179,7 +179,7 @@ def row(
         "p99_us": round(float(np.percentile(taken, 99)) * 1e6),
     }
     for where, selection in selections.items():
-        taken = times(lambda query, chosen=selection: search(query, chosen), queries)  # type: ignore[misc]
+        taken = times(lambda query, chosen=selection: search(query, chosen), queries, ROUNDS)  # type: ignore[misc]
         seen = [search(query, selection).distances for query in queries]
         recall = np.mean([ann_recall(s, t[None]).mean() for s, t in zip(seen, truth[where], strict=True)])
         found[where] = f"{np.percentile(taken, 50) * 1e6:.0f}/{np.percentile(taken, 99) * 1e6:.0f} µs ({recall:.3f})"
