@@ -113,7 +113,7 @@ def plan(part: Part, k: int, effort: int) -> Plan:
         wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
-        if cost < min(exact, part.sieve / (_SURE if share < _MOSTLY else 1)):
+        if cost < min(exact, part.sieve / _SURE):
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
         if part.sieve < exact:
             return Plan("sieve" + where, part, part.sieve)
