@@ -128,7 +128,8 @@ def main(words: Sequence[str]) -> int:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nitari-metrics-"))
         os.environ |= {**settings.share(), MULTIPROCESS: folder}
         logging.info("Serving '%s' at %s, with %d workers", settings.collection, url, values["workers"])
-        uvicorn.run("nitari.serve.api.app:worker", factory=True, workers=values["workers"], **how)
+        how |= {"loop": "nitari.serve.api.listening:Spread", "workers": values["workers"]}
+        uvicorn.run("nitari.serve.api.app:worker", factory=True, **how)
         return 2 if (Path(folder) / FAILED).exists() else 0
 
 
