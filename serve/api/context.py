@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, Request, Response
 
+from nitari.catalog import LIKE_ID
 from nitari.collection import Collection
 from nitari.command import rooted
 from nitari.errors import QueryError
@@ -92,9 +93,9 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 async def item_of(recommender: Recommender, address: str) -> tuple[int, str]:
     """The row and the id of the item with that address; 404 where there is none."""
-    named = "/" in address or "." in address  # among millions, a file name is looked for longer than others may wait
-    try:
-        row = await asyncio.to_thread(recommender.catalog.row, address) if named else recommender.catalog.row(address)
+    row_of = recommender.catalog.row
+    try:  # among millions, a file name is looked for longer than others may wait
+        row = row_of(address) if LIKE_ID.fullmatch(address) else await asyncio.to_thread(row_of, address)
     except QueryError as error:
         raise Problem(404, str(error)) from None
     return row, recommender.catalog.ids([row])[0]

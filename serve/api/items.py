@@ -72,7 +72,7 @@ async def items(here: Here, asked: Browsing) -> Response:
             kind, lambda: recommender.find(text, where=asked.where, k=asked.k, after=asked.after)
         )
     else:
-        kind = ("browse", recommender.release.id, asked.where, asked.k, asked.after) if asked.where else None
+        kind = ("browse", recommender.release.id, asked.where, asked.k, asked.after)
         page = await here.pace.run(kind, lambda: browse(recommender, asked.where, k=asked.k, after=asked.after))
     return answer(page.to_dict())
 

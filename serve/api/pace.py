@@ -11,13 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
-QUICK = 0.004  # seconds of a processor: what an answer may take where requests arrive
+QUICK = 0.008  # seconds of a processor: what an answer may take where requests arrive
+_WAITED = 3  # times as long it may take by the clock, which other processes hold up
 _KINDS = 1024  # that are remembered
 
 
 class Pace:
     """Runs the work of a kind where it is asked for, which is fastest, if work of that kind was quick before; otherwise in one
-    of as many threads as there are processors. More of them, and those of one pool with other work, only wait for each other.
+    of as many threads as there are processors: more of them would only wait for each other.
+
+    What waits where requests arrive, for a disk or a lock, counts as well; in a thread it may only wait for its turn.
     """
 
     def __init__(self) -> None:
@@ -25,16 +28,16 @@ class Pace:
         self._taken: OrderedDict[Hashable, float] = OrderedDict()
 
     async def run(self, kind: Hashable, work: Callable[[], T]) -> T:
-        """``kind`` tells what makes work slow; None: it is known to be quick."""
-        if kind is None:
-            return work()
+        """``kind`` tells what makes work slow."""
 
         def timed() -> tuple[T, float]:
             start = time.thread_time()
             return work(), time.thread_time() - start
 
         if self._taken.get(kind, QUICK) < QUICK:
+            start = time.perf_counter()
             found, taken = timed()
+            taken = max(taken, (time.perf_counter() - start) / _WAITED)
         else:
             found, taken = await asyncio.get_running_loop().run_in_executor(self._threads, timed)
         self._note(kind, taken)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import ValidationError
 
 from nitari.arguments import numbers
+from nitari.catalog import LIKE_ID
 from nitari.errors import QueryError
 from nitari.recommend.interleaving import team_draft
 from nitari.recommend.page import Page
@@ -29,8 +30,6 @@ _PASSED = (
     *("like_weights", "unlike_by", "unlike_strength", "history", "half_life", "where", "k", "weights", "fuse"),
     *("diversity", "collapse", "exclude", "echo", "after"),
 )
-_FEW = 4  # items that are asked with, ...
-_SHORT = 100  # ... and results, at most, for an answer that nobody has to wait for
 
 
 @router.get(f"/items{ITEM}/more-like", response_model=schema.Page, responses=problems(400, 404, 422))
@@ -114,7 +113,7 @@ async def _answer(
             raise QueryError(f"interleave is '{interleave}', the release that answers. Name another one")
         if settings["after"] is not None:
             raise QueryError("interleave was given with after. Interleaved results are one page: ask for a larger k")
-    kind = _kind(recommender, len(like) + len(unlike), settings)
+    kind = _kind(recommender, like, unlike, settings)
 
     def work() -> Page:
         return recommender.recommend(like, unlike=unlike, **settings)
@@ -126,19 +125,20 @@ async def _answer(
         return answer(page.to_dict())
     other = await here.recommender(interleave)
     theirs = await here.pace.run(
-        _kind(other, len(like) + len(unlike), settings), lambda: other.recommend(like, unlike=unlike, **settings)
+        _kind(other, like, unlike, settings), lambda: other.recommend(like, unlike=unlike, **settings)
     )
     return answer(_interleaved(page, theirs, settings["k"]))
 
 
-def _kind(recommender: Recommender, entries: int, settings: dict[str, Any]) -> Hashable:
-    """What a question may be slow by; None where it has nothing of that."""
-    entries += sum(len(settings.get(name, ())) for name in ("history", "exclude"))
-    slow = (settings["where"], settings["after"], settings["diversity"] > 0)
-    if not any(slow) and settings["k"] <= _SHORT and entries <= _FEW:
-        return None
-    weights = tuple(settings["weights"] or ())
-    return (recommender.release.id, *slow, settings["k"], weights, entries.bit_length())
+def _kind(
+    recommender: Recommender, like: Sequence[str | Encoded], unlike: Sequence[str | Encoded], settings: dict[str, Any]
+) -> Hashable:
+    """What makes one question slower than another."""
+    named = any(isinstance(one, str) and not LIKE_ID.fullmatch(one) for one in [*like, *unlike])  # names are looked for
+    lists = (like, unlike, settings.get("history", ()), settings.get("exclude", ()))
+    how = (settings["fuse"], settings.get("unlike_by"), settings["diversity"] > 0, settings["collapse"])
+    shape = (named, *(len(one).bit_length() for one in lists), settings["k"].bit_length(), settings["after"])
+    return (recommender.release.id, settings["where"], *how, *shape, *(settings["weights"] or ()))
 
 
 def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:

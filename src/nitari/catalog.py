@@ -23,7 +23,8 @@ from nitari.joined import Joined
 from nitari.mask import Masks
 
 FILE = "catalog.parquet"
-_LIKE_ID = re.compile(r"[a-z0-9]{16}")
+LIKE_ID = re.compile(r"[a-z0-9]{16}")
+"""What an item id looks like; all else is looked for among the file names."""
 COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
 ANNOTATION = "annotation:"
 """What an annotation's role begins with where another artifact pins it; the annotator's name follows."""
@@ -184,7 +185,7 @@ class Catalog:
         if row < 0 and item.isascii() and 0 < len(item) <= ID.itemsize:
             row = int(stored.find(np.array([item.encode()], ID))[0])
             row += self.added.num_rows if row >= self.n_stored else 0
-        if row < 0 and _LIKE_ID.fullmatch(item):  # no file name is looked for: that reads them all
+        if row < 0 and LIKE_ID.fullmatch(item):  # no file name is looked for: that reads them all
             raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
         if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))

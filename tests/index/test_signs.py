@@ -49,7 +49,8 @@ def test_more_is_looked_at_where_more_is_wanted(signs, vectors):
     apart = signs.apart(vectors[0], np.ones(N, bool))
     few, many = (np.count_nonzero(apart <= signs.first(apart, N, wanted)) for wanted in (10, 300))
     assert N * signs.share <= few < many
-    assert signs.cost(N) > signs.cost(N // 10) > 0
+    assert signs.cost(N, 10) > signs.cost(N // 10, 10) > 0
+    assert signs.cost(1000, 500) == np.inf  # all of that is compared
 
 
 def test_signs_that_tell_too_little_are_not_kept():

@@ -6,6 +6,7 @@ import pytest
 from nitari.collection import Collection
 from nitari.recommend.recommender import Recommender
 from nitari.recommend.scoring import weighted
+from nitari.recommend.source import SpaceSource
 from nitari.steps.build import build
 
 N, K, ASKED = 8000, 24, range(0, 200, 5)
@@ -56,3 +57,19 @@ def test_a_source_proposes_as_it_counts(recommender):
 def test_results_do_not_depend_on_how_many_are_asked_for(recommender):
     few, many = (recommender.recommend([f"{9:016x}"], k=k, weights={"form": 1, "place": 1}).results for k in (30, 400))
     assert [r.item_id for r in few] == [r.item_id for r in many][:30]
+
+
+def test_what_was_appended_is_proposed_only_where_it_is_near(recommender):
+    """An index proposes all of what came late beside what it found, and how deep to go is told by the farthest."""
+    source = recommender.source("form")
+    query = source.all[3]
+    order = np.argsort(source.measure(query, np.arange(N)), kind="stable")
+
+    class Late:
+        search = staticmethod(source.index.search)
+
+        def propose(self, query, k, care=1.0, *, where=None):
+            return np.concatenate([order[5:k], order[-3:], order[:5]])
+
+    found = SpaceSource(source.space, source.all, Late(), source.calibration).propose(query, 40, 1.0)
+    assert found.tolist() == order[:40].tolist()

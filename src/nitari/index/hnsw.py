@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}
 _MAX_ROWS = 2**31 - 1  # ids are 32-bit
 _SHOWN = 200_000  # vectors from which on nmslib draws its bar on a terminal: they take it minutes
 _BATCH = 65536
+_ALIKE = 32  # efforts are multiples of, so that fewer searches wait for each other
 _STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
 
 
@@ -95,7 +97,7 @@ class Graph:
             return [rows for rows, _ in self._graph.knnQueryBatch(queries, k=fetch, num_threads=self.threads)]
 
     def propose(self, query: np.ndarray, fetch: int, effort: int) -> np.ndarray:
-        with self._gate.at(max(fetch, effort)):
+        with self._gate.at(-(-max(fetch, effort) // _ALIKE) * _ALIKE):
             return np.asarray(self._graph.knnQuery(query, k=fetch)[0])
 
     def cost(self, fetch: int, effort: int) -> float:
@@ -117,19 +119,26 @@ class Graph:
 
 
 class _Gate:
-    """Searches that want the same value of nmslib's global setting run together; those that want another wait."""
+    """Searches that want the same value of nmslib's global setting run together; those that want another wait, and are let in
+    in the order that they came.
+    """
 
     def __init__(self, apply: Callable[[int], None]) -> None:
         self.value: int | None = None
         self._apply = apply
         self._running = 0
+        self._waiting: deque[object] = deque()
         self._free = threading.Condition()
 
     @contextmanager
     def at(self, value: int) -> Iterator[None]:
         with self._free:
-            while self._running and self.value != value:
-                self._free.wait()
+            if self._waiting or (self._running and self.value != value):
+                self._waiting.append(turn := object())
+                while self._waiting[0] is not turn or (self._running and self.value != value):
+                    self._free.wait()
+                self._waiting.popleft()
+                self._free.notify_all()
             if self.value != value:
                 self._apply(value)
                 self.value = value

@@ -94,8 +94,8 @@ class Planned:
         return padded(found or [], k)
 
     def propose(self, query: np.ndarray, k: int, care: float = 1.0, *, where: Selection | None = None) -> np.ndarray:
-        """(m,) int64 rows that are about the k nearest, in any order: what a search finds with ``care`` times half of the effort
-        that it is tuned to, and does not rank.
+        """(m,) int64 rows that are about the k nearest: what a search finds with ``care`` times half of the effort
+        that it is tuned to, about in order.
 
         Exactly min(k, rows that ``where`` admits), as a search.
         """

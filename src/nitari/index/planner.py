@@ -16,7 +16,7 @@ import numpy as np
 from nitari.filters import Selection
 from nitari.index.duplicates import Distinct
 from nitari.index.scan import Found, Scan, rank
-from nitari.index.signs import Signs
+from nitari.index.signs import WHOLE, Signs
 
 _PART = 2000  # what a search costs besides, in vectors read in passing
 _AGAIN = 0.5  # of an exact search's cost: what a second, wider search may cost
@@ -24,11 +24,7 @@ _LIKELY = 0.7  # of what is wanted is expected in that at least: farther out, mo
 _ASIDE = 0.25  # of the share that is admitted of all: a query in whose surroundings fewer are is far from them
 _SCANNED = 4.0  # of a graph's cost: what a gathering may cost that is taken at once where the query is far
 _SAMPLE, _AROUND = 1024, 32  # rows that stand for a region, and those of them that are a query's surroundings
-_SURE, _MOSTLY = (
-    1.8,
-    0.7,
-)  # of an engine's cost: what is given for a sieve, where so much is not admitted that it may be far
-_WHOLE = 0.4  # of what is admitted: where a sieve keeps more, all is compared
+_WORTH = 1.8  # of an engine's cost: what is given for a sieve, which finds what is far, too
 _FURTHER = 8  # candidates beyond k that are ranked: what rounding may have put in another order
 
 
@@ -79,11 +75,10 @@ class Part:
         """What its exact search costs."""
         return len(self.region) if self.mask is None else min(len(self.region), self.count * self.region.scan.gathering)
 
-    @property
-    def sieve(self) -> float:
+    def sieve(self, wanted: int) -> float:
         """What comparing all of it by its signs costs."""
         signs = self.region.signs
-        return math.inf if self.mask is None or signs is None else signs.cost(self.count)
+        return math.inf if self.mask is None or signs is None else signs.cost(self.count, wanted)
 
     @cached_property
     def picked(self) -> np.ndarray | None:
@@ -113,10 +108,11 @@ def plan(part: Part, k: int, effort: int) -> Plan:
         wide = math.ceil(effort * (2 - share))  # the fewer are admitted, the farther away they are
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
-        if cost < min(exact, part.sieve / _SURE):
+        sieve = part.sieve(wanted)
+        if cost < min(exact, sieve / _WORTH if sieve < exact else exact):
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
-        if part.sieve < exact:
-            return Plan("sieve" + where, part, part.sieve)
+        if sieve < exact:
+            return Plan("sieve" + where, part, sieve)
     return Plan(("scan" if every or exact == len(region) else "gather") + where, part, exact)
 
 
@@ -139,7 +135,7 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
     if engine is None or not chosen.fetch:
         return _complete(part, queries, k), 0
     wanted = min(k, part.count)
-    complete = min(part.exact, part.sieve)
+    complete = min(part.exact, part.sieve(wanted))
 
     def candidates(asked: np.ndarray, fetch: int) -> list[np.ndarray]:
         return engine.candidates(asked, fetch, chosen.effort, fetch if part.mask is None else None)
@@ -169,7 +165,7 @@ def answer(chosen: Plan, queries: np.ndarray, k: int) -> tuple[Found, int]:
 def _complete(part: Part, queries: np.ndarray, k: int) -> Found:
     """Of all that is admitted, wherever it is: by its signs where that costs less, else exactly."""
     scan, signs = part.region.scan, part.region.signs
-    if signs is None or part.mask is None or part.sieve >= part.exact:
+    if signs is None or part.mask is None or part.sieve(min(k, part.count)) >= part.exact:
         return scan.nearest(queries, k, part.picked)
     return [_sieved(part, signs, query, k) for query in queries]
 
@@ -182,7 +178,7 @@ def _sieved(part: Part, signs: Signs, query: np.ndarray, k: int) -> tuple[np.nda
     scan, apart = part.region.scan, signs.apart(query, part.mask)
     limit = signs.first(apart, part.count, min(k, part.count))
     near = np.flatnonzero(apart <= limit)
-    while len(near) <= _WHOLE * part.count:
+    while len(near) <= WHOLE * part.count:
         rows, distances = scan.nearest(query[None], k, near)[0]
         wider = signs.limit(query, scan.taken(rows))
         if wider <= limit:

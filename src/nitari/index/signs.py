@@ -19,7 +19,10 @@ _WORDS = 32_768  # ... and words that are compared
 _SAMPLE, _ASKED, _NEAREST = 65_536, 64, 10  # of vectors, those asked with, and their nearest, by which a share is told
 _MOSTLY = 0.9  # of the vectors: what they need is looked at to begin with
 _MOST = 0.25  # of what is admitted: where more has to be looked at again, signs tell too little
-_SURE = 2.1  # standard deviations: what is as far as most found is no farther out, but for one in fifty
+_DEVIATIONS = 2.1  # standard deviations: what is as far as most found is no farther out, but for one in fifty
+WHOLE = 0.4
+"""Of what is admitted: where more than that may be among the nearest by its signs, all is compared."""
+_RECALL = 0.99  # of those nearest that are to be found by that
 _FEW = 1000  # vectors of a side too few to tell by
 _EVERY = 20  # looked at again for each one wanted, at least
 # In vectors read in passing: a search, each vector, each that is admitted and each that is looked at again.
@@ -50,7 +53,7 @@ class Signs:
             return None
         random = np.random.default_rng(seed)
         blocks = -(-_BITS // space.dim)
-        turns = [np.linalg.qr(random.standard_normal((space.dim, space.dim)))[0] for _ in range(blocks)]
+        turns = [np.linalg.qr(random.standard_normal((space.dim, min(space.dim, _BITS))))[0] for _ in range(blocks)]
         rotation = np.ascontiguousarray(np.concatenate(turns, axis=1)[:, :_BITS], np.float32)
         mean = np.zeros(space.dim, np.float64)
         starts = range(0, n, _BLOCK)
@@ -61,8 +64,7 @@ class Signs:
         for start in starts:
             block = _floats(space, vectors[start : start + _BLOCK])
             signs.words[:, start : start + len(block)] = signs._packed(block).T
-        signs.share = signs._measured(space, vectors, random)
-        return signs if signs.share <= _MOST else None
+        return signs if signs._tell(space, vectors, random) else None
 
     def __len__(self) -> int:
         return self.words.shape[1]
@@ -80,7 +82,7 @@ class Signs:
         lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(asked)
         angles = np.arccos(np.clip(found @ asked / np.maximum(lengths, 1e-12), -1, 1))
         share = float(np.mean(angles)) / np.pi
-        bits = _BITS * share + _SURE * math.sqrt(_BITS * share * (1 - share))
+        bits = _BITS * share + _DEVIATIONS * math.sqrt(_BITS * share * (1 - share))
         return min(math.ceil(bits), _BITS - 2)
 
     def apart(self, query: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -99,9 +101,12 @@ class Signs:
                 total += np.bitwise_count(differ[:size], out=count[:size])
         return np.minimum(found, _BITS - 2, out=found) | (mask.view(np.uint8) - np.uint8(1))
 
-    def cost(self, admitted: int) -> float:
-        """Of one query, in vectors read in passing by an exact scan."""
-        return _SEARCH + _PASSED * len(self) + _LISTED * admitted + _AGAIN * self._again(admitted, _NEAREST)
+    def cost(self, admitted: int, wanted: int) -> float:
+        """Of one query, in vectors read in passing by an exact scan; infinite where so much is wanted that all is compared."""
+        again = self._again(admitted, wanted)
+        if again > WHOLE * admitted:
+            return math.inf
+        return _SEARCH + _PASSED * len(self) + _LISTED * admitted + _AGAIN * again
 
     def _again(self, admitted: int, wanted: int) -> int:
         return max(_EVERY * wanted, round(self.share * admitted))
@@ -129,15 +134,15 @@ class Signs:
         """(n, dim) float32 -> (n, 4) uint64."""
         return np.packbits((vectors - self.mean) @ self.rotation > 0, axis=1).view(np.uint64)
 
-    def _measured(self, space: Space, vectors: np.ndarray, random: np.random.Generator) -> float:
-        """The share of what is admitted that has to be looked at again for nearly all vectors: for the nearest of all, and
-        of the side of two others that they are not on, as real categories are.
+    def _tell(self, space: Space, vectors: np.ndarray, random: np.random.Generator) -> bool:
+        """Sets the share of what is admitted that has to be looked at again for nearly all vectors: for the nearest of all, and
+        of the side of two others that they are not on, as real categories are. False where that is too much, or not enough.
         """
         sample = np.sort(random.choice(len(self), min(len(self), _SAMPLE), replace=False))
-        of_sample = Signs(self.words[:, sample], self.rotation, self.mean, 1.0)
+        of_sample = type(self)(self.words[:, sample], self.rotation, self.mean, 1.0)
         against = _floats(space, vectors[sample])
         asked = random.choice(len(sample), (_ASKED, 3), replace=False)
-        shares = []
+        tried = []
         for own, one, other in asked.tolist():
             distances, *sides = space.distances(against[[own, one, other]], against)
             nearer = sides[0] < sides[1]
@@ -146,9 +151,13 @@ class Signs:
                 rows = np.flatnonzero(admitted)
                 if len(rows) > _FEW:
                     nearest = rows[np.argpartition(distances[rows], _NEAREST)[:_NEAREST]]
-                    limit = of_sample.limit(against[own], against[nearest])
-                    shares.append(np.count_nonzero(of_sample.apart(against[own], admitted) <= limit) / len(rows))
-        return float(np.quantile(shares, _MOSTLY))
+                    apart = of_sample.apart(against[own], admitted)
+                    tried.append((apart[rows], apart[nearest], of_sample.limit(against[own], against[nearest])))
+        self.share = float(np.quantile([np.mean(apart <= limit) for apart, _, limit in tried], _MOSTLY))
+        found = [
+            np.mean(nearest <= max(limit, self.first(apart, len(apart), _NEAREST))) for apart, nearest, limit in tried
+        ]
+        return float(np.mean(found)) >= _RECALL and self.share <= _MOST
 
 
 def _floats(space: Space, block: np.ndarray) -> np.ndarray:

@@ -121,12 +121,15 @@ class SpaceSource:
         return rows[rows >= 0]
 
     def propose(self, query: np.ndarray, k: int, care: float, where: Selection | None = None) -> np.ndarray:
-        """As ``candidates``, in any order and found with no more ``care`` than that, for who measures them anyway, beside others:
-        1 where as much depends on this source as on the others.
+        """As ``candidates``, found with no more ``care`` than that, for who measures them anyway, beside others: 1 where as much
+        depends on this source as on the others.
         """
         if self._proposing is None:
             return self.candidates(query, k, where)
-        return self._proposing.propose(query, k, care, where=where)
+        rows = self._proposing.propose(query, k, care, where=where)
+        if len(rows) > k:  # what was added is proposed beside them, however far it is
+            rows = rows[np.argsort(self.measure(query, rows), kind="stable")[:k]]
+        return rows
 
     def measure(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return self._blockwise(rows, lambda part: self.space.precise(query, self.all[part]))

@@ -63,6 +63,10 @@ def facet_columns(catalog: Catalog, facets: Sequence[str]) -> pa.Table:
     return pa.table({name: catalog.ready(name) for name in facets})
 
 
+LAYOUT = 2
+"""Of what an index is saved with: one of another is built again. 2: with signs."""
+
+
 def made(
     collection: Collection,
     embeddings: Embeddings,
@@ -79,7 +83,7 @@ def made(
     if "collection" in arguments:
         arguments["collection"] = arguments["collection"] or collection.name
     lasting = {key: value for key, value in spec.items() if key != "threads"}  # they change the time it takes
-    config = {"index": lasting, **settings}
+    config = {"index": lasting, "layout": LAYOUT, **settings}
     for artifact_id in reversed(collection.ids("index", space)):
         try:
             found = collection.open("index", artifact_id, space)

@@ -50,7 +50,8 @@ def pending(collection: Collection) -> Pending:
                 catalog = Catalog(changes.addition(addition).latest("catalog"))
                 ids = catalog.item_ids[: catalog.n_ready]
         except ArtifactError as error:
-            damaged.append(str(error))
+            if addition in changes.ids():  # nobody built it in, or purged it, meanwhile
+                damaged.append(str(error))
             continue
         there = np.union1d(there, ids)
         ids = np.setdiff1d(ids, gone)

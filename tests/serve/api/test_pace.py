@@ -35,10 +35,6 @@ def placed(monkeypatch):
     return lambda kind, taking: ran(asked(kind, taking))
 
 
-def test_work_of_no_kind_runs_where_it_is_asked_for(placed):
-    assert placed(None, [0.5, 0.001]) == [True, True]
-
-
 def test_what_was_quick_runs_with_the_requests_the_next_time(placed):
     assert placed("quick", [0.001] * 3) == [False, True, True]
 
@@ -53,13 +49,27 @@ def test_what_becomes_slow_leaves_at_once(placed):
     assert placed("kind", [0.001, 0.001, 0.5, 0.001]) == [False, True, True, False]
 
 
+def test_what_waits_where_it_is_asked_for_leaves(monkeypatch):
+    """For a disk or a lock, which takes nothing of a processor."""
+    clock = iter([0.0, 0.5, 0.5, 0.5])
+    monkeypatch.setattr(pace.time, "thread_time", lambda: 0.0)
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: next(clock))
+
+    async def asked():
+        paces, here = Pace(), threading.get_ident()
+        return [await paces.run("kind", lambda: threading.get_ident() == here) for _ in range(3)]
+
+    assert ran(asked()) == [False, True, False]
+
+
 def test_an_error_is_the_askers():
     def fails():
         raise ValueError("no")
 
     async def asked():
         paces = Pace()
-        for kind in (None, "kind", "kind"):
+        await paces.run("kind", lambda: None)
+        for kind in ("another", "kind"):  # in a thread, and not
             with pytest.raises(ValueError, match="no"):
                 await paces.run(kind, fails)
 
