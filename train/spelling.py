@@ -26,9 +26,9 @@ def checked(job: str, words: Sequence[str]) -> list[str]:
     """The words as Hydra takes them: ``experiment=NAME`` needs no ``+``, and may have one. ConfigError, with what comes close,
     on a setting or choice that the job does not have. Words that are quoted come in (see ``overrides``).
     """
+    spelt = [word if word.startswith("-") else _experiment(job, word) for word in words]
     if any(word.startswith("-") and word not in _MULTIRUN for word in words):
-        return list(words)  # Hydra's own options: they may lead to other configurations
-    spelt = [word if word in _MULTIRUN else _experiment(job, word) for word in words]
+        return spelt  # Hydra's own options: they may lead to other configurations
     overrides = [_parsed(job, word) for word in spelt if word not in _MULTIRUN]
     with initialize_config_module("nitari.conf", version_base="1.3"):
         groups = _groups(job)
@@ -93,7 +93,10 @@ def _chosen(job: str, override: Override, groups: Mapping[str, Any]) -> Iterator
 def _values(override: Override) -> list[Any]:
     if not override.is_sweep_override():
         return [override.value()]
-    return [str(value) for value in override.sweep_string_iterator()]
+    try:
+        return [str(value) for value in override.sweep_string_iterator()]
+    except HydraException:  # glob(…) and the like: Hydra knows
+        return []
 
 
 def _check(job: str, override: Override, settings: Mapping[str, Any], groups: Mapping[str, Any]) -> None:

@@ -81,3 +81,8 @@ def test_as_a_command(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().err.startswith("nitari: nitari build has no setting 'colection'")
     assert main(["fit", "experiment=fast", "collection=nobody", "index=hnsw"]) == 2
     assert "no setting 'index'" in capsys.readouterr().err
+
+
+def test_what_is_hydras_is_left_to_it():
+    assert checked("fit", ["experiment=plain", "--cfg", "job"]) == ["+experiment=plain", "--cfg", "job"]
+    assert checked("sweep", ["experiment=glob(*)"]) == ["+experiment=glob(*)"]
