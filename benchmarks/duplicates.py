@@ -30,9 +30,10 @@ from nitari.embeddings import Embeddings
 from nitari.extractor import create
 from nitari.extractor.encoder import EncoderExtractor
 from nitari.images.decode import Limits, decode
+from nitari.images.verifier import Verifier
 from nitari.index.exact import Exact
 from nitari.source.listing import Listing
-from nitari.steps.duplicates import Verifier, duplicates, same_bytes
+from nitari.steps.duplicates import duplicates, same_bytes
 from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
 from nitari.steps.pictures import Pictures
@@ -114,7 +115,7 @@ def joined(collection: Collection, space: str) -> list[dict[str, Any]]:
     near, apart = index.search(np.asarray(embeddings.vectors), 64)
     found = []
     for threshold, verify in itertools.product(THRESHOLDS[space], (False, True)):
-        verifier = Verifier(Pictures(collection, catalog)) if verify else None
+        verifier = Verifier(Pictures(collection, catalog).read) if verify else None
         start = time.perf_counter()
         table = duplicates(catalog, (embeddings, index, threshold), verifier=verifier)
         seconds = time.perf_counter() - start

@@ -70,7 +70,8 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is shown, JSON-ready."""
     from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
-    from nitari.steps.duplicates import Verifier, duplicates, summary
+    from nitari.images.verifier import Verifier
+    from nitari.steps.duplicates import duplicates, summary
     from nitari.steps.pictures import Pictures
     from nitari.steps.progress import Progress
 
@@ -86,7 +87,7 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
     sharpest = pictures if values["keep"] == "sharpest" else None
     hashed = near is not None and near[0].space.metric == "hamming"
     verify = near is not None and (hashed if values["verify"] == "auto" else values["verify"] == "true")
-    verifier = Verifier(pictures) if verify else None
+    verifier = Verifier(pictures.read) if verify else None
     table = duplicates(catalog, near, sharpest, Progress("Comparing"), verifier)
     told = table.select(_COLUMNS)
     result = {

@@ -70,6 +70,16 @@ def test_near_ones_are_named_after_the_largest(collection: Collection):
     assert len(selection.rows) == 4
 
 
+def test_near_ones_that_differ_in_their_pixels_are_no_copies(collection: Collection):
+    """All six vectors are within 2 of each other; only one picture is another at half its size."""
+    annotate(collection, DuplicatesAnnotator(space="place", threshold=2.0, verify=True))
+    groups = found(collection)
+    assert groups["4.png"] == ("1.png", 2, True)
+    assert groups["2.png"] == groups["5.png"] == (None, 1, False)
+    annotate(collection, DuplicatesAnnotator(space="place", threshold=2.0))
+    assert found(collection)["2.png"][1] == 6
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

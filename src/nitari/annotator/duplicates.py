@@ -11,6 +11,7 @@ import pyarrow as pa
 from nitari.annotator import Whole
 from nitari.annotator.groups import Near, owners
 from nitari.errors import ConfigError
+from nitari.images.verifier import Verifier
 
 
 class DuplicatesAnnotator:
@@ -20,10 +21,17 @@ class DuplicatesAnnotator:
     duplicates, so that ``is_duplicate=false`` shows one of each. A picture that is there once has no group, and count 1.
 
     Pictures of equal bytes are one group. With ``space``, so are those within ``threshold`` of the picture that stands
-    for them, in that space's own distance: some bits in a hamming space, 0.01 in a cosine one.
+    for them, in that space's own distance: some bits in a hamming space, 0.01 in a cosine one. With ``verify``, by default
+    where the space is a hash, they have to be the same by their pixels as well.
     """
 
-    def __init__(self, name: str = "duplicates", space: str | None = None, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "duplicates",
+        space: str | None = None,
+        threshold: float | None = None,
+        verify: bool | None = None,
+    ) -> None:
         if (space is None) != (threshold is None):
             raise ConfigError(
                 f"annotator.space is {space} and annotator.threshold {threshold}. Give both, or neither: equal bytes only"
@@ -33,6 +41,7 @@ class DuplicatesAnnotator:
         self.name = name
         self.space = space
         self.threshold = threshold
+        self.verify = verify
         self.spaces = [] if space is None else [space]
         self.columns = {
             "duplicate_group": pa.string(),
@@ -47,6 +56,7 @@ class DuplicatesAnnotator:
             "name": self.name,
             "space": self.space,
             "threshold": self.threshold,
+            "verify": self.verify,
         }
 
     def survey(self, whole: Whole) -> pa.Table:
@@ -54,7 +64,9 @@ class DuplicatesAnnotator:
         near = None
         if self.space is not None and self.threshold is not None:
             embeddings, search = whole.embeddings[self.space], partial(whole.search, self.space)
-            near = Near(embeddings.space, embeddings.vectors, search, self.threshold)
+            verify = embeddings.space.metric == "hamming" if self.verify is None else self.verify
+            alike = Verifier(whole.read) if verify else None
+            near = Near(embeddings.space, embeddings.vectors, search, self.threshold, alike)
         best = owners(whole.catalog, near, whole.progress)
         count = np.bincount(best, minlength=n)[best].astype(np.int32)
         names = whole.catalog.ready("item_id").take(pa.array(best, mask=count == 1))

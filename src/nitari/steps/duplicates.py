@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,36 +14,13 @@ from nitari.annotator.groups import Near, owners, preference, same_bytes
 from nitari.catalog import Catalog
 from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
-from nitari.images.difference import DIFFERENT, SIDE, difference, standard
+from nitari.images.verifier import Verifier
 from nitari.index import Index
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
 
 EXACT, NEAR = "exact", "near"
 _SHARP = 1024  # pixels of the longer side at which details are compared, at most
-_KEPT = 4096  # pictures that are kept to be compared again: 50 MB
-
-
-class Verifier:
-    """Tells whether pictures that are near each other in a space are the same, by their pixels; mirrored ones are, too.
-
-    A hash reads few and grey frequencies, and finds drawings that share a shape alike: the same heart in two colours.
-    ``refuted`` counts the pairs that were near, and differ.
-    """
-
-    def __init__(self, pictures: Pictures) -> None:
-        self.refuted = 0
-        self._standard = lru_cache(_KEPT)(lambda row: standard(pictures.read([row], SIDE)[0]))
-
-    def __call__(self, row: int, others: np.ndarray) -> np.ndarray:
-        """(m,) bool: which of the rows ``others`` show the same as ``row``."""
-        found = np.array([self._same(row, int(other)) for other in others], bool)
-        self.refuted += int((~found).sum())
-        return found
-
-    def _same(self, row: int, other: int) -> bool:
-        one, two = self._standard(row), self._standard(other)
-        return difference(one, two) < DIFFERENT or difference(one, two[:, ::-1]) < DIFFERENT
 
 
 def duplicates(
