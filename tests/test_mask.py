@@ -223,3 +223,13 @@ def test_a_selection_is_rows_and_a_mask():
         fewer = selection.without(np.array([2, 2, 1]), 4)
         assert (fewer.count, fewer.rows.tolist()) == (2, [0, 3])
         assert selection.count == 3
+
+
+@pytest.mark.parametrize(
+    "where", ["size=1 and foo is null", "size=1 and foo in (1, 2)", "size=1 and foo=3", "size=1 and foo>foo"]
+)
+def test_an_unknown_column_is_pointed_at_where_it_stands(where):
+    masks = Masks(["size"], lambda name: pa.chunked_array([[1, 2]]))
+    with pytest.raises(FilterError, match="no column 'foo'") as caught:
+        masks.select(where)
+    assert caught.value.position == where.index("foo")

@@ -116,11 +116,12 @@ class Masks:
                 combine(mask, self._evaluated(part, text), out=mask)
             return mask
         if node.column not in self.names:
+            own = isinstance(node, filters.In | filters.IsNull)  # the others know where their value stands
             raise FilterError(
                 f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}. "
                 "Annotators add more: nitari annotate --help",
                 text,
-                max(text.rfind(node.column, 0, node.position), 0),
+                node.position if own else max(text.rfind(node.column, 0, node.position), 0),
             )
         column = self._column(node.column)
         return column.admits(_test(node, column.values.type, text))
