@@ -219,7 +219,7 @@ def _one(name: str, recommender: Recommender, encoder: Callable[[], PictureEncod
         return name
     except QueryError as error:
         if not _is_file(name):
-            raise QueryError(f"{error}, or the path of a picture file; '{name}' is none") from None
+            raise QueryError(f"{error}. The path of a picture file is taken, too; '{name}' is none") from None
     return encoder().read(Path(name))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Override, OverrideType, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -115,6 +115,16 @@ def _check(job: str, override: Override, settings: Mapping[str, Any], groups: Ma
         if part not in node:
             raise ConfigError(_unknown(job, key, value, [*_names(settings), *groups]))
         node, path = node[part], f"{path}.{part}".lstrip(".")
+    _check_kind(key, node, [override.value()] if not override.is_sweep_override() else [])
+
+
+def _check_kind(key: str, default: object, values: Sequence[object]) -> None:
+    """ConfigError where a word is given for what is a number, or is true or false, by default."""
+    kind = "true or false" if isinstance(default, bool) else "a number" if isinstance(default, int | float) else None
+    for value in values:
+        word = value if isinstance(value, str) else str(value) if isinstance(value, QuotedString) else None
+        if kind is not None and word not in (None, "auto") and "${" not in str(word):
+            raise ConfigError(f"{key} is '{word}'. Give {kind}, such as {str(default).lower()}")
 
 
 def _unknown(job: str, key: str, value: str, names: Sequence[str]) -> str:

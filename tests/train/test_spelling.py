@@ -86,3 +86,21 @@ def test_as_a_command(capsys: pytest.CaptureFixture[str]):
 def test_what_is_hydras_is_left_to_it():
     assert checked("fit", ["experiment=plain", "--cfg", "job"]) == ["+experiment=plain", "--cfg", "job"]
     assert checked("sweep", ["experiment=glob(*)"]) == ["+experiment=glob(*)"]
+
+
+@pytest.mark.parametrize(
+    ("job", "word", "message"),
+    [
+        ("fit", "trainer.lr=fast", r"trainer\.lr is 'fast'\. Give a number, such as "),
+        ("fit", "objective.weights.palette='many'", r"objective\.weights\.palette is 'many'\. Give a number"),
+        ("build", "exact_below=lots", r"exact_below is 'lots'\. Give a number, such as 10000"),
+        ("build", "switch=perhaps", r"switch is 'perhaps'\. Give true or false"),
+    ],
+)
+def test_a_word_is_no_number(job: str, word: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        checked(job, [word])
+
+
+def test_a_number_may_be_left_to_the_job():
+    assert checked("fit", ["trainer.devices=auto", "trainer.max_steps=null", "trainer.lr=1e-3"])
