@@ -225,10 +225,12 @@ class Table:
         return rows, np.array(vectors, np.uint8 if binary else np.float32).reshape(-1, self.space.width)
 
     def _connect(self) -> Any:
-        return self._asked(
+        """A server that is started here, for this, may take long to answer beside other work."""
+        return self._again(
             lambda: self._pymilvus.MilvusClient(
                 uri=self.uri, token="" if self.lite else os.environ.get(TOKEN, ""), timeout=_PATIENCE
-            )
+            ),
+            _RETURN if self.lite else 0.0,
         )
 
     def _again(self, ask: Callable[[], _T], patience: float | None = None) -> _T:
