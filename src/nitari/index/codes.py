@@ -36,13 +36,13 @@ class Codes:
         """Encode (n, dim) vectors, each number by its column's largest."""
         largest = np.zeros(space.dim, np.float32)
         for start in range(0, len(vectors), _BLOCK):
-            np.maximum(largest, np.abs(_floats(space, vectors[start : start + _BLOCK])).max(axis=0), out=largest)
+            np.maximum(largest, np.abs(floats(space, vectors[start : start + _BLOCK])).max(axis=0), out=largest)
         scale = np.where(largest > 0, largest / 127, 1).astype(np.float32)
         values = np.empty((len(vectors), space.dim), np.int8)
         squares = np.empty(len(vectors) if space.metric == "l2" else 0, np.float32)
         error = 0.0
         for start in range(0, len(vectors), _BLOCK):
-            block = _floats(space, vectors[start : start + _BLOCK])
+            block = floats(space, vectors[start : start + _BLOCK])
             here = slice(start, start + len(block))
             values[here] = np.rint(block / scale)
             decoded = values[here] * scale
@@ -108,6 +108,7 @@ class Codes:
         return both
 
 
-def _floats(space: Space, block: np.ndarray) -> np.ndarray:
+def floats(space: Space, block: np.ndarray) -> np.ndarray:
+    """(n, width) float32, as they are compared: of unit norm in cosine."""
     block = np.asarray(block, np.float32)
     return unit(block) if space.metric == "cosine" else block

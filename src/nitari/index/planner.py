@@ -109,7 +109,7 @@ def plan(part: Part, k: int, effort: int) -> Plan:
         fetch = wanted if every else min(len(region), region.engine.free(_fetch(wanted, share), wide))
         cost = region.engine.cost(fetch, wide)
         sieve = part.sieve(wanted)
-        if cost < min(exact, sieve / _WORTH if sieve < exact else exact):
+        if cost < (sieve / _WORTH if sieve < exact else exact):
             return Plan(("engine" if every else "widened") + where, part, cost, fetch, wide)
         if sieve < exact:
             return Plan("sieve" + where, part, sieve)

@@ -10,9 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from nitari.errors import DamagedArtifactError
-from nitari.space import Space, unit
+from nitari.index.codes import METRICS, floats
+from nitari.space import Space
 
-METRICS = ("cosine", "l2")
 _BITS = 256  # a vector: four words
 _BLOCK = 8192  # vectors that are encoded together, ...
 _WORDS = 32_768  # ... and words that are compared
@@ -58,11 +58,11 @@ class Signs:
         mean = np.zeros(space.dim, np.float64)
         starts = range(0, n, _BLOCK)
         for start in starts:
-            mean += _floats(space, vectors[start : start + _BLOCK]).sum(axis=0, dtype=np.float64)
+            mean += floats(space, vectors[start : start + _BLOCK]).sum(axis=0, dtype=np.float64)
         empty = np.empty((_BITS // 64, n), np.uint64)
         signs = cls(empty, rotation, (mean / n).astype(np.float32), 1.0)
         for start in starts:
-            block = _floats(space, vectors[start : start + _BLOCK])
+            block = floats(space, vectors[start : start + _BLOCK])
             signs.words[:, start : start + len(block)] = signs._packed(block).T
         return signs if signs._tell(space, vectors, random) else None
 
@@ -140,7 +140,7 @@ class Signs:
         """
         sample = np.sort(random.choice(len(self), min(len(self), _SAMPLE), replace=False))
         of_sample = type(self)(self.words[:, sample], self.rotation, self.mean, 1.0)
-        against = _floats(space, vectors[sample])
+        against = floats(space, vectors[sample])
         asked = random.choice(len(sample), (_ASKED, 3), replace=False)
         tried = []
         for own, one, other in asked.tolist():
@@ -158,8 +158,3 @@ class Signs:
             np.mean(nearest <= max(limit, self.first(apart, len(apart), _NEAREST))) for apart, nearest, limit in tried
         ]
         return float(np.mean(found)) >= _RECALL and self.share <= _MOST
-
-
-def _floats(space: Space, block: np.ndarray) -> np.ndarray:
-    block = np.asarray(block, np.float32)
-    return unit(block) if space.metric == "cosine" else block
