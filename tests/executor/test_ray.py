@@ -183,7 +183,7 @@ def test_a_killed_driver_loses_nothing_and_doubles_nothing(
     listing = FolderSource(str(tmp_path / "pictures")).listing()
     read: list[int] = []
     ingest(collection, listing, source_name="main", executor=ray, progress=lambda done, total: read.append(done))
-    assert read[0] >= 64 * before  # what was done is not read again
+    assert read[0] >= min(300, 64 * before)  # what was done is not read again
     catalog = Catalog(collection.latest("catalog"))
     assert catalog.n_ready == 300
     assert len(set(catalog.item_ids.tolist())) == 300
