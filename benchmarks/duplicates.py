@@ -24,6 +24,7 @@ import yaml
 from PIL import Image
 
 from nitari import conf
+from nitari.annotator.groups import Near
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
@@ -117,7 +118,7 @@ def joined(collection: Collection, space: str) -> list[dict[str, Any]]:
     for threshold, verify in itertools.product(THRESHOLDS[space], (False, True)):
         verifier = Verifier(Pictures(collection, catalog).read) if verify else None
         start = time.perf_counter()
-        table = duplicates(catalog, (embeddings, index, threshold), verifier=verifier)
+        table = duplicates(catalog, Near(embeddings.space, embeddings.vectors, index.search, threshold, verifier))
         seconds = time.perf_counter() - start
         mine = scored(truth, table.column("row").to_numpy(), table.column("group").to_numpy())
         chained = scored(truth, *chain(near, apart <= threshold, same_bytes(catalog)))

@@ -4,7 +4,7 @@
     nitari duplicates collection=shoes out=duplicates
     nitari duplicates collection=shoes space=pdq distance=31 keep=sharpest format=json
 
-Works as soon as pictures are ingested; copies that differ in their bytes need a space (best: nitari extract collection=…
+Works as soon as pictures are ingested, and looks at what was appended since; copies that differ in their bytes need a space (best: nitari extract collection=…
 extractor=pdq). Nothing is deleted: the table says which picture of each group to keep. With out=FOLDER the whole table
 and sheets of the largest and of the least certain groups are written there. What a hash takes for copies is compared pixel by
 pixel: drawings that share a shape, and things in two colours, are no copies of each other.
@@ -25,6 +25,7 @@ Settings:
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.startup import without_pandas
 
 from .show import size
+
+log = logging.getLogger(__name__)
 
 SETTINGS: dict[str, Any] = {
     "collection": str,
@@ -68,34 +71,40 @@ def main(words: Sequence[str]) -> int:
 
 def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that is shown, JSON-ready."""
+    from nitari.annotator.groups import Near
     from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
     from nitari.images.verifier import Verifier
+    from nitari.recommend.live import Live
     from nitari.steps.duplicates import duplicates, summary
-    from nitari.steps.pictures import Pictures
+    from nitari.steps.freshness import left_out
+    from nitari.steps.pictures import LivePictures
     from nitari.steps.progress import Progress
 
-    catalog = Catalog(collection.latest("catalog"))
-    artifact = _space(collection, catalog.artifact, values["space"])
-    near = None
-    if artifact is not None:
-        embeddings = Embeddings(artifact)
-        near = (embeddings, _index(collection, embeddings), _distance(values["distance"], embeddings))
+    stored = Catalog(collection.latest("catalog"))
+    artifact = _space(collection, stored.artifact, values["space"])
+    embeddings = None if artifact is None else Embeddings(artifact)
+    live = Live(collection, stored, {} if embeddings is None else {embeddings.space.name: embeddings.key})
+    catalog, pictures = live.catalog, LivePictures(collection, live)
+    near, verifier = None, None
+    if embeddings is not None:
+        hashed = embeddings.space.metric == "hamming"
+        if hashed if values["verify"] == "auto" else values["verify"] == "true":
+            verifier = Verifier(pictures.read)
+        vectors, search = live.joined(embeddings, _index(collection, embeddings))
+        near = Near(embeddings.space, vectors, search.search, _distance(values["distance"], embeddings), verifier)
     elif values["distance"] is not None:
         raise ConfigError("distance was given, but there is no space to measure it in. Name one: space=pdq")
-    pictures = Pictures(collection, catalog)
     sharpest = pictures if values["keep"] == "sharpest" else None
-    hashed = near is not None and near[0].space.metric == "hamming"
-    verify = near is not None and (hashed if values["verify"] == "auto" else values["verify"] == "true")
-    verifier = Verifier(pictures.read) if verify else None
-    table = duplicates(catalog, near, sharpest, Progress("Comparing"), verifier)
+    table = duplicates(catalog, near, sharpest, Progress("Comparing"), hidden=live.hidden)
     told = table.select(_COLUMNS)
     result = {
         "collection": collection.name,
         "catalog": catalog.artifact.id,
-        "pictures": catalog.n_ready,
-        "space": None if near is None else near[0].space.name,
-        "distance": None if near is None else near[2],
+        "pictures": catalog.n_ready - len(live.hidden),
+        "left_out": left_out(collection, live),
+        "space": None if near is None else near.space.name,
+        "distance": None if near is None else near.threshold,
         "refuted": None if verifier is None else verifier.refuted,
         **summary(table),
         "largest": _first(told, SHOWN),
@@ -147,25 +156,32 @@ def _space(collection: Collection, catalog: Artifact, asked: str | None) -> Arti
     from nitari.embeddings import Embeddings
     from nitari.extractor.stored import pinned
     from nitari.recommend.verdict import MEASURED, threshold
+    from nitari.steps.freshness import outdated
 
     if asked == "none":
         return None
     if asked is not None:
         artifact = collection.latest("embeddings", asked)
-        if artifact.manifest.parents["catalog"]["digest"] != catalog.manifest.digest:
-            raise ArtifactError(
-                f"Space '{asked}' was extracted from catalog {artifact.manifest.parents['catalog']['id']}, the newest is "
-                f"{catalog.id}. Run: {collection.command('extract', f'extractor={asked}')}"
-            )
+        if why := outdated(collection, asked, artifact, catalog):
+            raise ArtifactError(why)
         return artifact
-    found: dict[int, Artifact] = {}
+    found: dict[int, tuple[Artifact, str | None]] = {}
     for name in collection.spaces():
         artifact = collection.latest("embeddings", name)
         embeddings = Embeddings(artifact)
-        fits = artifact.manifest.parents["catalog"]["digest"] == catalog.manifest.digest and not pinned(artifact)
-        if fits and threshold(embeddings.space, embeddings.extractor) is not None:
-            found.setdefault(list(MEASURED).index(embeddings.extractor["_target_"]), artifact)
-    return found[min(found)] if found else None
+        if not pinned(artifact) and threshold(embeddings.space, embeddings.extractor) is not None:
+            place = list(MEASURED).index(embeddings.extractor["_target_"])
+            found.setdefault(place, (artifact, outdated(collection, name, artifact, catalog)))
+    fresh = min((place for place, (_, why) in found.items() if why is None), default=None)
+    for place, (_, why) in sorted(found.items()):
+        if why is not None and (fresh is None or place < fresh):  # it would tell copies better
+            instead = (
+                "Only the same bytes are compared"
+                if fresh is None
+                else f"Space '{found[fresh][0].path.parent.name}' is asked instead"
+            )
+            log.warning("%s. %s", why, instead)
+    return None if fresh is None else found[fresh][0]
 
 
 def _distance(asked: str | None, embeddings: Any) -> float:

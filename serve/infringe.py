@@ -7,7 +7,7 @@
 Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had; or the same pixels
 once one is laid over the other), likely (worth a look: near, or alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
 the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on. Originals are
-those of the release, without what was removed; what was appended since is compared after the next build.
+those of the release and what was appended since, without what was removed.
 
 Settings:
 
@@ -147,14 +147,15 @@ def show(found: Mapping[str, Any]) -> str:
 
 
 def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> Any:
-    import numpy as np
-
-    from nitari.changes import Changes
+    from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
     from nitari.index import open_index
+    from nitari.recommend.live import Live
     from nitari.recommend.verdict import threshold, thresholds
+    from nitari.steps.freshness import left_out
     from nitari.steps.matching import Matcher, Searched
     from nitari.steps.picture_encoder import PictureEncoder
+    from nitari.steps.pictures import LivePictures
 
     encoder = PictureEncoder(collection, release)
     there = list(release.manifest.info["spaces"])
@@ -164,21 +165,22 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     opened = {name: Embeddings(collection.parent(release, f"embeddings:{name}", name)) for name in there}
     chosen = {name: opened[name] for name in values["spaces"] or there}
     limits = thresholds({name: threshold(e.space, e.extractor) for name, e in chosen.items()}, values["distance"])
+    live = Live(collection, Catalog.pinned(collection, release), {name: chosen[name].key for name in limits})
+    left_out(collection, live)
     spaces = {}
     for name, limit in limits.items():
         index = open_index(collection.parent(release, f"index:{name}", name), chosen[name])
-        spaces[name] = Searched(chosen[name], index, encoder.extractor(name), limit)
-    catalog = encoder.pictures.catalog
-    removed = np.array(sorted(Changes(collection).removed()), "S16")
-    hidden = np.flatnonzero(np.isin(catalog.item_ids[: catalog.n_ready], removed))
+        both = live.joined(chosen[name], index)
+        spaces[name] = Searched(chosen[name].space, *both, encoder.extractor(name), limit)
     return Matcher(
-        encoder.pictures,
+        LivePictures(collection, live),
         spaces,
         k=values["k"],
         turned=values["turned"],
         trimmed=values["trimmed"],
         checks=_checks(values["checks"]),
-        where=catalog.select(None, hidden.tolist()),
+        where=live.shown if len(live.hidden) else None,
+        stamp=live.stamp,
     )
 
 

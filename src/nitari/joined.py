@@ -17,9 +17,11 @@ class Joined:
     def __len__(self) -> int:
         return len(self._stored) + len(self._added)
 
-    def __getitem__(self, rows: int | np.ndarray) -> np.ndarray:
+    def __getitem__(self, rows: int | np.integer | slice | np.ndarray) -> np.ndarray:
         n = len(self._stored)
-        if isinstance(rows, int):
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(self)))
+        if isinstance(rows, int | np.integer):
             return np.asarray(self._stored[rows] if rows < n else self._added[rows - n])
         late = rows >= n
         if not late.any():

@@ -6,10 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image, ImageDraw
 
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
 from nitari.extractor import create
 from nitari.serve import duplicates
+from nitari.source.folder import FolderSource
+from nitari.steps.append import append
+from nitari.steps.build import build
 from nitari.steps.extract import extract
 
 
@@ -72,6 +76,54 @@ def test_drawings_that_share_a_shape_are_no_copies(tmp_path, ask, ingest_folder)
     assert joined["refuted"] is None
     with pytest.raises(ConfigError, match="verify is 'maybe'"):
         ask(*words, "verify=maybe")
+
+
+def test_what_was_appended_is_looked_at_and_what_was_removed_is_not(
+    tmp_path, ask, make_pictures, ingest_folder, caplog
+):
+    paths = make_pictures(tmp_path / "pictures", 6)
+    collection = Collection(tmp_path, "live")
+    ingest_folder(collection, tmp_path / "pictures")
+    for spec in ("pixels.PixelsExtractor", "pdq.PdqExtractor"):
+        extract(collection, create({"_target_": f"nitari.extractor.{spec}"}))
+    build(collection, {"_target_": "nitari.index.exact.Exact"})
+    late = tmp_path / "late"
+    late.mkdir()
+    shutil.copy(paths[0], late / "twin.jpg")
+    Image.open(paths[1]).save(late / "again.jpg", quality=40)
+    source = FolderSource(str(late))
+    append(collection, source.listing(), source_name="late", about=source.about, workers=1)
+    words = (f"root={tmp_path}", "collection=live")
+    found = json.loads(ask(*words, "format=json"))
+    assert (found["pictures"], found["exact"]["groups"], found["near"]["groups"], found["left_out"]) == (8, 1, 1, 0)
+    assert {row["file_name"] for group in found["largest"] for row in group} >= {"twin.jpg", "again.jpg"}
+    ask(*words, f"out={tmp_path / 'out'}", "keep=sharpest")
+    assert (tmp_path / "out" / "largest.jpg").stat().st_size > 300
+    twin = next(row["item_id"] for group in found["largest"] for row in group if row["file_name"] == "twin.jpg")
+    Changes(collection).remove([twin])
+    found = json.loads(ask(*words, "format=json"))
+    assert (found["pictures"], found["exact"]["groups"], found["near"]["groups"]) == (7, 0, 1)
+    extract(collection, create({"_target_": "nitari.extractor.phash.PhashExtractor"}))
+    found = json.loads(ask(*words, "space=phash", "distance=2", "format=json"))
+    assert (found["pictures"], found["left_out"]) == (6, 1)
+    assert "1 appended picture is not compared" in caplog.text
+
+
+def test_a_space_that_is_out_of_date_is_told_of(tmp_path, ask, make_pictures, ingest_folder, caplog):
+    make_pictures(tmp_path / "pictures", 4)
+    collection = Collection(tmp_path, "old")
+    ingest_folder(collection, tmp_path / "pictures")
+    extract(collection, create({"_target_": "nitari.extractor.pdq.PdqExtractor"}))
+    make_pictures(tmp_path / "pictures", 5)
+    ingest_folder(collection, tmp_path / "pictures")
+    words = (f"root={tmp_path}", "collection=old", "format=json")
+    assert json.loads(ask(*words))["space"] is None
+    assert "Run: nitari extract collection=old" in caplog.text
+    assert "Only the same bytes are compared" in caplog.text
+    caplog.clear()
+    extract(collection, create({"_target_": "nitari.extractor.phash.PhashExtractor"}))
+    assert json.loads(ask(*words))["space"] == "phash"
+    assert "Space 'phash' is asked instead" in caplog.text
 
 
 def test_tables_and_sheets_are_written(ask, tmp_path):

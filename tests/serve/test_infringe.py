@@ -7,13 +7,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError, SourceError
 from nitari.extractor import create
 from nitari.images import alignment
 from nitari.images.distortions import distort
 from nitari.serve import infringe
+from nitari.source.folder import FolderSource
 from nitari.steps import matching
+from nitari.steps.append import append
 from nitari.steps.build import build
 from nitari.steps.extract import extract
 
@@ -146,6 +149,40 @@ def test_a_killed_run_goes_on(root, foreign, tmp_path, capsys, monkeypatch):
     capsys.readouterr()
     assert sorted(row for rows in calls for row in rows) == list(range(9))
     assert len(told(tmp_path)) == 11
+
+
+def test_originals_that_were_appended_are_found_and_removed_ones_are_not(
+    tmp_path, capsys, make_pictures, ingest_folder
+):
+    make_pictures(tmp_path / "pictures", 4, seed=1)
+    collection = Collection(tmp_path, "live")
+    ingest_folder(collection, tmp_path / "pictures")
+    extract(collection, create({"_target_": "nitari.extractor.pdq.PdqExtractor"}))
+    build(collection, EXACT)
+    late = make_pictures(tmp_path / "late", 3, seed=7)
+    source = FolderSource(str(tmp_path / "late"))
+    append(collection, source.listing(), source_name="late", about=source.about, workers=1)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    shutil.copy(late[0], foreign / "twin.jpg")
+    picture = np.asarray(Image.open(late[1]).convert("RGB"))
+    Image.fromarray(distort(picture, "jpeg", "key")).save(foreign / "jpeg.png")
+    words = [f"root={tmp_path}", "collection=live", "threads=1", "checks=0", f"queries={foreign}", "k=1"]
+
+    def verdicts(*more):
+        out = tmp_path / "out"
+        assert infringe.main([*words, f"out={out}", *more]) == 0
+        return {name: (row["verdict"], row["file_name"], row["item_id"]) for name, row in told(out).items()}
+
+    before = verdicts()
+    assert {name: row[:2] for name, row in before.items()} == {
+        "twin.jpg": ("exact", late[0].name),
+        "jpeg.png": ("copy", late[1].name),
+    }
+    assert (tmp_path / "out" / "copy-01.jpg").stat().st_size > 300
+    Changes(collection).remove([before["twin.jpg"][2]])
+    assert verdicts()["twin.jpg"][0] in ("likely", "no")
+    capsys.readouterr()
 
 
 def test_tables_and_single_files_are_sources_too(ask, foreign, tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nitari.annotator.groups import Near
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
@@ -39,7 +40,7 @@ def near(collection, distance):
     embeddings = Embeddings(collection.latest("embeddings", "pixels"))
     index = Exact(embeddings.space)
     index.build(embeddings.vectors)
-    return embeddings, index, distance
+    return Near(embeddings.space, embeddings.vectors, index.search, distance)
 
 
 def names(table):
@@ -78,6 +79,12 @@ def test_what_could_go_is_counted(collection, catalog):
     assert found["exact"] == {"groups": 0, "pictures": 0, "bytes": 0}
     assert found["bytes"] - sum(size[name] for name in gone) in (size["blurred.bmp"], size["picture-0001.jpg"])
     assert summary(duplicates(catalog))["exact"] == {"groups": 1, "pictures": 1, "bytes": size["twin.jpg"]}
+
+
+def test_hidden_rows_are_no_pictures_any_more(collection, catalog):
+    hidden = np.sort([catalog.row("large.png"), catalog.row("twin.jpg"), catalog.row("blurred.bmp")])
+    assert names(duplicates(catalog, near(collection, 0.06), hidden=hidden)) == [["picture-0000.jpg", "small.jpg"]]
+    assert names(duplicates(catalog, hidden=hidden)) == []
 
 
 def test_the_sharpest_is_kept_where_asked(collection, catalog):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +32,14 @@ Search = Callable[[np.ndarray, int], Found]
 """((q, width) vectors, k) -> the nearest rows: ``index.search``."""
 
 
+class Vectors(Protocol):
+    """(n, width) vectors by row, as an array has them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+
+
 Alike = Callable[[int, np.ndarray], np.ndarray]
 """(row, (m,) other rows) -> (m,) bool: whether they show the same, which their pictures tell better than their vectors."""
 
@@ -42,22 +50,30 @@ class Near(NamedTuple):
     """
 
     space: Space
-    vectors: np.ndarray
+    vectors: Vectors
     search: Search
     threshold: float
     alike: Alike | None = None
 
 
 def owners(
-    catalog: Catalog, near: Near | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+    catalog: Catalog,
+    near: Near | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    hidden: np.ndarray | None = None,
 ) -> np.ndarray:
-    """(n_ready,) int64: the row that stands for each, of the same bytes or, with ``near``, a near-duplicate."""
+    """(n_ready,) int64: the row that stands for each, of the same bytes or, with ``near``, a near-duplicate. Rows that are
+    ``hidden`` stand alone.
+    """
     same, order = same_bytes(catalog), preference(catalog)
+    if hidden is not None:
+        order = order[~np.isin(order, hidden)]
     _, first = np.unique(same[order], return_index=True)
     firsts = order[np.sort(first)]  # the best of each picture, best first
     stands = np.empty(same.max(initial=-1) + 1, np.int64)
     stands[same[firsts]] = firsts
-    owner = stands[same]
+    owner = np.arange(len(same))
+    owner[order] = stands[same[order]]
     if near is not None:
         owner = groups(near.space, near.search, near.vectors, near.threshold, firsts, progress, near.alike)[owner]
     return owner
@@ -66,7 +82,7 @@ def owners(
 def groups(
     space: Space,
     search: Search,
-    vectors: np.ndarray,
+    vectors: Vectors,
     threshold: float,
     order: np.ndarray | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -126,9 +142,7 @@ def _alike(alike: Alike, row: int, near: np.ndarray, distances: np.ndarray) -> n
     return np.concatenate(found)
 
 
-def _more(
-    space: Space, search: Search, vectors: np.ndarray, row: int, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _more(space: Space, search: Search, vectors: Vectors, row: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
     """All rows within ``threshold`` of one that has many: (rows, distances)."""
     query = np.asarray(vectors[row])
     found = search(query[None], min(_MOST, len(vectors)))

@@ -1,10 +1,11 @@
-"""A release as it is now: with the items that were added since it was built, and without those that were removed."""
+"""A catalog as it is now: with the items that were added since it was made, and without those that were removed."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nitari.artifact import Artifact
 from nitari.catalog import FILE, Catalog
 from nitari.cells import ID
 from nitari.changes import Changes
@@ -20,6 +20,9 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError
 from nitari.filters import Selection
+from nitari.index import Index
+from nitari.index.tailed import Tailed
+from nitari.joined import Joined
 from nitari.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
@@ -37,21 +40,23 @@ class Addition(NamedTuple):
 
 
 class Live:
-    """``catalog`` has the rows of the release's own, then those of the additions; ``hidden`` (m,) of them, ascending, are
-    removed or have a newer row. An addition that lacks a space of the release, because that was made anew, is left out.
+    """``catalog`` has the rows of the one that is ``stored``, then those of the additions; ``hidden`` (m,) of them,
+    ascending, are removed or have a newer row. ``keys`` are the spaces that are asked, each with its ``Embeddings.key``:
+    an addition that lacks one, because that was made anew, is left out.
 
-    What ``before``, an earlier state of the same release, has open is used again: noticing a change costs what changed.
+    What ``before``, an earlier state of the same, has open is used again.
     """
 
     def __init__(
-        self, collection: Collection, release: Artifact, keys: dict[str, str], before: Live | None = None
+        self, collection: Collection, stored: Catalog, keys: Mapping[str, str], before: Live | None = None
     ) -> None:
         self._collection = collection
         self._pictures: dict[str, Thumbnails] = {} if before is None else before._pictures
         self._lock: threading.Lock = threading.Lock() if before is None else before._lock
         changes = Changes(collection)
         self.stamp = changes.stamp
-        self._stored: Catalog = Catalog.pinned(collection, release) if before is None else before._stored
+        self._stored = stored
+        self._keys = keys
         self._opened: dict[str, Addition | None] = _opened(changes, keys, {} if before is None else before._opened)
         if before is not None and list(self._opened) == list(before._opened):
             self.additions: list[Addition] = before.additions
@@ -62,6 +67,10 @@ class Live:
                 tables = [one.table.take(pa.array(one.rows)) for one in self.additions]
                 self.catalog = self._stored.extended(pa.concat_tables(tables, promote_options="permissive"))
         self.hidden = self._hidden(changes.removed())
+
+    def fresh(self) -> Live:
+        """This as it is by now: noticing a change costs what changed."""
+        return Live(self._collection, self._stored, self._keys, self)
 
     def hides(self, row: int) -> bool:
         at = int(self.hidden.searchsorted(row))
@@ -74,9 +83,23 @@ class Live:
         mask[self.hidden] = False
         return Selection.of(None, mask)
 
-    def added(self, space: str) -> np.ndarray:
-        """(m, width) vectors of the added rows."""
-        return np.concatenate([one.vectors[space][one.rows] for one in self.additions])
+    @property
+    def left_out(self) -> int:
+        """How many pictures were added in other spaces, and are in no row."""
+        changes, items = Changes(self._collection), np.empty(0, ID)
+        for addition_id in [addition_id for addition_id, one in self._opened.items() if one is None]:
+            with suppress(ArtifactError), changes.reading(addition_id):  # a damaged one was told of
+                catalog = Catalog(changes.addition(addition_id).latest("catalog"), mapped=False)
+                items = np.union1d(items, catalog.item_ids[: catalog.n_ready])
+        there = self.catalog.item_ids[: self.catalog.n_ready]
+        return int((~np.isin(items, np.concatenate([there, np.array(sorted(changes.removed()), ID)]))).sum())
+
+    def joined(self, stored: Embeddings, index: Index) -> tuple[np.ndarray | Joined, Index | Tailed]:
+        """The vectors of all rows and their search, of a space whose ``index`` has those of the stored ones."""
+        if not self.additions:
+            return stored.vectors, index
+        added = np.concatenate([one.vectors[stored.space.name][one.rows] for one in self.additions])
+        return Joined(stored.vectors, added), Tailed(index, len(stored.vectors), added)
 
     def thumbnail(self, row: int, side: int) -> bytes:
         """The JPEG that is kept of a row: the smallest of at least ``side`` pixels, or the largest there is."""
@@ -103,7 +126,9 @@ class Live:
         return np.unique(np.concatenate([stored[(stored >= 0) & (stored < self._stored.n_ready)], late]))
 
 
-def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition | None]) -> dict[str, Addition | None]:
+def _opened(
+    changes: Changes, keys: Mapping[str, str], before: dict[str, Addition | None]
+) -> dict[str, Addition | None]:
     """The additions there are, by id, the oldest first, with all their rows; None: one of other spaces, or damaged."""
     found: dict[str, Addition | None] = {}
     for addition_id in changes.ids():
@@ -118,7 +143,7 @@ def _opened(changes: Changes, keys: dict[str, str], before: dict[str, Addition |
     return found
 
 
-def _addition(changes: Changes, addition_id: str, keys: dict[str, str]) -> Addition | None:
+def _addition(changes: Changes, addition_id: str, keys: Mapping[str, str]) -> Addition | None:
     """With all its rows; None where it is of other spaces. ArtifactError where it is damaged."""
     small = changes.addition(addition_id)
     spaces = changes.spaces(addition_id)

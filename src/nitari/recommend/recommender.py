@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from nitari.artifact import Artifact
+from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
@@ -19,8 +20,6 @@ from nitari.errors import ArtifactError, ConfigError, QueryError
 from nitari.filters import Filter, to_text
 from nitari.index import Index, open_index
 from nitari.index.planned import Planned
-from nitari.index.tailed import Tailed
-from nitari.joined import Joined
 from nitari.recommend import cursor
 from nitari.recommend.calibration import Calibration
 from nitari.recommend.live import Live
@@ -57,7 +56,8 @@ class Recommender:
         self.weights: dict[str, float] = dict(info["weights"])
         self._encode = encode
         self._stored = {name: self._embeddings(name) for name in self.spaces}
-        self._live = Live(collection, release, {name: stored.key for name, stored in self._stored.items()})
+        keys = {name: stored.key for name, stored in self._stored.items()}
+        self._live = Live(collection, Catalog.pinned(collection, release), keys)
         self.catalog = self._live.catalog
         self._added: dict[str, Source] = {}
         if "text" in release.manifest.parents:
@@ -81,8 +81,7 @@ class Recommender:
         if Changes(self.collection).stamp == self._live.stamp:
             return self
         newer = copy(self)
-        keys = {name: stored.key for name, stored in self._stored.items()}
-        newer._live = Live(self.collection, self.release, keys, self._live)
+        newer._live = self._live.fresh()
         newer.catalog = newer._live.catalog
         if newer.catalog is not self.catalog:
             newer._open = {}
@@ -286,13 +285,8 @@ class Recommender:
         stored = self._stored[name]
         if name not in self._indexes:
             self._indexes[name] = open_index(self.collection.parent(self.release, f"index:{name}", name), stored)
-        index, vectors = self._indexes[name], stored.vectors
         calibration = Calibration.from_dict(self.release.manifest.info["calibration"][name])
-        if not self._live.additions:
-            return SpaceSource(stored.space, vectors, index, calibration, self._encode)
-        added = self._live.added(name)
-        both = Joined(vectors, added), Tailed(index, len(vectors), added)
-        return SpaceSource(stored.space, *both, calibration, self._encode)
+        return SpaceSource(stored.space, *self._live.joined(stored, self._indexes[name]), calibration, self._encode)
 
     def _embeddings(self, name: str) -> Embeddings:
         artifact = self.collection.parent(self.release, f"embeddings:{name}", name)

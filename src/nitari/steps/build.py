@@ -19,6 +19,7 @@ from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, servers, silent
 from nitari.steps.additions import carry
+from nitari.steps.freshness import outdated, renewal
 from nitari.steps.indexes import choose, facet_columns, made
 from nitari.steps.text import index_text
 
@@ -128,19 +129,15 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
         if spaces is None and not offered(artifact):
             compared.append(name)
             continue
-        made_from = artifact.manifest.parents["catalog"]
-        if made_from["digest"] == catalog.manifest.digest:
-            fresh[name] = Embeddings(artifact)
-            if len(fresh[name].vectors) != catalog.manifest.counts["ready"]:
-                raise DamagedArtifactError(
-                    f"embeddings '{name}/{artifact.id}' holds {len(fresh[name].vectors)} vectors, its catalog "
-                    f"{catalog.manifest.counts['ready']} ready items. Run: {_renew(collection, name)}"
-                )
+        if why := outdated(collection, name, artifact, catalog):
+            left.append(why)
             continue
-        left.append(
-            f"Space '{name}' was extracted from catalog {made_from['id']}, the newest is {catalog.id}. "
-            f"Run: {_renew(collection, name)}"
-        )
+        fresh[name] = Embeddings(artifact)
+        if len(fresh[name].vectors) != catalog.manifest.counts["ready"]:
+            raise DamagedArtifactError(
+                f"embeddings '{name}/{artifact.id}' holds {len(fresh[name].vectors)} vectors, its catalog "
+                f"{catalog.manifest.counts['ready']} ready items. Run: {renewal(collection, name)}"
+            )
     if left and (spaces is not None or not fresh):
         raise ArtifactError("\n".join(left))
     for message in left:
@@ -148,10 +145,10 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
     if not fresh and compared:
         raise ArtifactError(
             f"Collection '{collection.name}' has only spaces made to compare with: {', '.join(compared)}. Extract one to be "
-            f"served: {_renew(collection, 'encoder')}, or name some: release.spaces=[{compared[0]}]"
+            f"served: {renewal(collection, 'encoder')}, or name some: release.spaces=[{compared[0]}]"
         )
     if not fresh:
-        raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
+        raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {renewal(collection, 'encoder')}")
     return fresh
 
 
@@ -165,10 +162,6 @@ def _annotations(collection: Collection, catalog: Catalog) -> dict[str, Artifact
                 *(name, catalog.artifact.id, collection.command("annotate", f"annotator={name}")),
             )
     return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
-
-
-def _renew(collection: Collection, space: str) -> str:
-    return collection.command("extract", f"extractor={space}")
 
 
 def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict[str, float]:
@@ -198,7 +191,7 @@ def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
             log.warning(
                 "The current release has space '%s', which was made only to compare with, and this one has not. "
                 "Have it in each build with: %s",
-                *(space, _renew(collection, space)),
+                *(space, renewal(collection, space)),
             )
     before = served.get("asked", {})
     for name, setting in (("text", "text.columns"), ("facets", "facets")):

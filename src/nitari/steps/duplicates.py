@@ -12,10 +12,7 @@ from PIL import Image
 
 from nitari.annotator.groups import Near, owners, preference, same_bytes
 from nitari.catalog import Catalog
-from nitari.embeddings import Embeddings
 from nitari.errors import PictureError
-from nitari.images.verifier import Verifier
-from nitari.index import Index
 from nitari.steps import Progress, silent
 from nitari.steps.pictures import Pictures
 
@@ -25,24 +22,20 @@ _SHARP = 1024  # pixels of the longer side at which details are compared, at mos
 
 def duplicates(
     catalog: Catalog,
-    near: tuple[Embeddings, Index, float] | None = None,
+    near: Near | None = None,
     sharpest: Pictures | None = None,
     progress: Progress = silent,
-    verifier: Verifier | None = None,
+    hidden: np.ndarray | None = None,
 ) -> pa.Table:
     """One row a picture that has a duplicate, the largest groups first and the picture to keep first in each.
 
     Columns: group (from 0), kind (exact: the same bytes as the one to keep; near: within the threshold of it, by the
     space), keep, item_id, file_name, distance (null where no space was asked), width, height, size_bytes and row, the
-    ready row of the catalog. ``near`` is a space, its index and a threshold; None finds the same bytes only. With
-    ``verifier``, what is near has to show the same. Kept is the picture with the most pixels, then bytes, then the first; with ``sharpest``, the one with the most detail.
+    ready row of the catalog. Without ``near``, the same bytes are found only. Kept is the picture with the most pixels,
+    then bytes, then the first; with ``sharpest``, the one with the most detail. ``hidden`` rows are no pictures any more.
     """
     same, order = same_bytes(catalog), preference(catalog)
-    within = None
-    if near is not None:
-        embeddings, index, threshold = near
-        within = Near(embeddings.space, embeddings.vectors, index.search, threshold, verifier)
-    owner = owners(catalog, within, progress)
+    owner = owners(catalog, near, progress, hidden)
     counts = np.bincount(owner, minlength=len(owner))
     members = np.flatnonzero(counts[owner] > 1)
     rank = np.empty(len(order), np.int64)
@@ -52,7 +45,7 @@ def duplicates(
     parts = [np.asarray(part) for part in np.split(members, starts[1:])] if len(members) else []
     if sharpest is not None:
         parts = [_by_detail(part, sharpest) if len(np.unique(same[part])) > 1 else part for part in parts]
-    return _table(catalog, parts, same, None if near is None else near[0])
+    return _table(catalog, parts, same, near)
 
 
 def summary(table: pa.Table) -> dict[str, Any]:
@@ -94,15 +87,15 @@ def _by_detail(part: np.ndarray, pictures: Pictures) -> np.ndarray:
     return part[np.argsort(-np.array(found), kind="stable")]
 
 
-def _table(catalog: Catalog, parts: Sequence[np.ndarray], same: np.ndarray, embeddings: Embeddings | None) -> pa.Table:
+def _table(catalog: Catalog, parts: Sequence[np.ndarray], same: np.ndarray, near: Near | None) -> pa.Table:
     rows = np.concatenate([np.empty(0, np.int64), *parts])
     lengths = [len(part) for part in parts]
     kept = np.repeat(np.array([part[0] for part in parts], np.int64), lengths)
     distances: list[np.ndarray] = [np.empty(0, np.float32)]
-    if embeddings is not None:
+    if near is not None:
         for part in parts:
-            vectors = np.asarray(embeddings.vectors[part])
-            distances.append(embeddings.space.precise(vectors[0], vectors))
+            vectors = np.asarray(near.vectors[part])
+            distances.append(near.space.precise(vectors[0], vectors))
     at = pa.array(rows)
     names = ("item_id", "file_name", "width", "height", "size_bytes")
     found = {name: catalog.column(name).take(at) for name in names}
@@ -113,9 +106,7 @@ def _table(catalog: Catalog, parts: Sequence[np.ndarray], same: np.ndarray, embe
             "keep": pa.array(rows == kept),
             "item_id": found["item_id"],
             "file_name": found["file_name"],
-            "distance": pa.array(np.concatenate(distances))
-            if embeddings is not None
-            else pa.nulls(len(rows), pa.float32()),
+            "distance": pa.array(np.concatenate(distances)) if near is not None else pa.nulls(len(rows), pa.float32()),
             **{name: found[name] for name in names[2:]},
             "row": at,
         }

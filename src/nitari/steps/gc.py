@@ -125,9 +125,10 @@ def _taken_in(collection: Collection, releases: Iterable[Artifact]) -> list[Path
         return []
     needed: set[Path] = set()
     for release in releases:
+        catalog = Catalog.pinned(collection, release)
         spaces = release.manifest.info["spaces"]
         keys = {name: Embeddings(collection.pinned(release, f"embeddings:{name}")).key for name in spaces}
-        needed |= {one.collection.path for one in Live(collection, release, keys).additions}
+        needed |= {one.collection.path for one in Live(collection, catalog, keys).additions}
     held = Catalog(newest).item_ids
     found = []
     for addition_id in changes.ids():

@@ -100,6 +100,7 @@ def infringe(
     foreign = Pictures(collection, catalog)
     key = {
         "release": release.manifest.digest,
+        "changes": matcher.stamp,
         "foreign": artifact.manifest.digest,
         "matcher": [matcher.k, matcher.turned, matcher.trimmed, matcher.checks],
         "spaces": {name: list(space.limit) for name, space in matcher.spaces.items()},

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nitari.catalog import Catalog
-from nitari.embeddings import Embeddings
+from nitari.changes import Stamp
 from nitari.errors import PictureError
 from nitari.extractor.stored import Finished
 from nitari.filters import Selection
@@ -19,7 +19,7 @@ from nitari.images.alignment import agreement
 from nitari.images.dihedral import dihedral
 from nitari.images.geometry import ENOUGH, verify
 from nitari.images.trim import trim
-from nitari.index import Index
+from nitari.recommend.source import Search, Vectors
 from nitari.recommend.verdict import COPY, EXACT, LIKELY, VERDICTS, Threshold, closeness, judge
 from nitari.space import Space
 from nitari.steps.pictures import Pictures
@@ -32,10 +32,11 @@ _LEAST_SHARE = 0.05  # of a picture's area that is left once its borders are tri
 
 @dataclass(frozen=True)
 class Searched:
-    """A space of a release, ready to be asked."""
+    """A space of a release, ready to be asked: its vectors by row, and their search."""
 
-    embeddings: Embeddings
-    index: Index
+    space: Space
+    vectors: Vectors
+    index: Search
     extractor: Finished
     limit: Threshold
 
@@ -58,7 +59,7 @@ class _Found:
 class Matcher:
     """Thread-safe. ``k`` originals are told a picture. ``turned`` also asks with the picture's other seven orientations,
     ``trimmed`` without uniform borders; ``checks`` is how many originals that no space calls a copy are compared in
-    geometry, and by pixels where that agrees (needs OpenCV; 0: none).
+    geometry, and by pixels where that agrees (needs OpenCV; 0: none). ``where`` are the rows that count, None all, as of ``stamp``.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Matcher:
         trimmed: bool = True,
         checks: int = 0,
         where: Selection | None = None,
+        stamp: Stamp | None = None,
     ) -> None:
         self.pictures = pictures
+        self.stamp = stamp
         self.spaces = spaces
         self.k = k
         self.turned = turned
@@ -113,7 +116,7 @@ class Matcher:
             base = space.extractor.extract(foreign.read(rows, space.extractor.side))
             more = [self.pictures.thumbnail_of(view, space.extractor.side) for _, view in views]
             queries = np.concatenate([base, space.extractor.extract(more)]) if more else base
-            vectors[name] = space.embeddings.space.check(queries)
+            vectors[name] = space.space.check(queries)
             found = space.index.search(vectors[name], self.k, where=self.where)
             for place, originals in zip([*range(len(rows)), *owner], found.rows, strict=True):
                 for rank, original in enumerate(originals[originals >= 0]):
@@ -180,8 +183,8 @@ class Matcher:
         least: dict[str, np.ndarray] = {}
         seen: dict[str, np.ndarray] = {}
         for name, space in self.spaces.items():
-            stored = np.asarray(space.embeddings.vectors[rows])
-            each = np.stack([_distances(space.embeddings.space, vectors[name][at], stored) for at in asked])
+            stored = np.asarray(space.vectors[rows])
+            each = np.stack([_distances(space.space, vectors[name][at], stored) for at in asked])
             seen[name], least[name] = each.argmin(axis=0), each.min(axis=0)
         share, best = closeness(least, self._limits)
         verdicts = judge(least, self._limits)

@@ -14,6 +14,7 @@ from nitari.errors import PictureError
 from nitari.images.decode import Limits, decode
 from nitari.images.original import read_original
 from nitari.images.shrink import pyramid, shrink
+from nitari.recommend.live import Live
 from nitari.thumbnails import Thumbnails
 
 log = logging.getLogger(__name__)
@@ -73,3 +74,20 @@ class Pictures:
         record = self.catalog.records([row], ["file_name", "location", "offset", "size_bytes"])[0]
         data = read_original(record["location"], record["offset"], record["size_bytes"])
         return decode(data, Limits.none(), side=side, background=self.background).pixels
+
+
+class LivePictures(Pictures):
+    """Reads the rows of ``live.catalog``: those of the release, and those that were added since."""
+
+    def __init__(self, collection: Collection, live: Live) -> None:
+        super().__init__(collection, live.catalog)
+        self._added = [(one.first, one.rows, Pictures(one.collection, one.catalog)) for one in live.additions]
+
+    def read(self, rows: Iterable[int], side: int) -> list[np.ndarray]:
+        return [self._read(int(row), side) for row in rows]
+
+    def _read(self, row: int, side: int) -> np.ndarray:
+        for first, rows, pictures in reversed(self._added):
+            if row >= first:
+                return pictures.read([rows[row - first]], side)[0]
+        return super().read([row], side)[0]

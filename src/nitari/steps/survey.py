@@ -22,6 +22,7 @@ from nitari.index import Index, open_index
 from nitari.index.exact import Exact
 from nitari.steps import Progress
 from nitari.steps.extract import same_pictures
+from nitari.steps.freshness import outdated
 from nitari.steps.pictures import Pictures
 
 log = logging.getLogger(__name__)
@@ -100,12 +101,8 @@ def sweep(collection: Collection, name: str, keep: Path | None = None) -> None:
 
 def _embeddings(collection: Collection, catalog: Catalog, space: str) -> Embeddings:
     artifact = collection.latest("embeddings", space)
-    pinned = artifact.manifest.parents["catalog"]
-    if pinned["digest"] != catalog.artifact.manifest.digest:
-        raise ArtifactError(
-            f"Space '{space}' was extracted from catalog {pinned['id']}, the newest is {catalog.artifact.id}. "
-            f"Run: {collection.command('extract', f'extractor={space}')}"
-        )
+    if why := outdated(collection, space, artifact, catalog.artifact):
+        raise ArtifactError(why)
     return Embeddings(artifact)
 
 
