@@ -30,6 +30,7 @@ from nitari.arguments import choose, parse
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.command import ROOT
+from nitari.errors import ConfigError
 from nitari.startup import without_pandas
 
 SETTINGS: dict[str, Any] = {
@@ -41,6 +42,7 @@ SETTINGS: dict[str, Any] = {
     "release": None,
     "root": ROOT,
 }
+_KINDS = ("folder", "sample", "table", "tar", "torchvision")
 SHOWN = 5  # pictures listed on the terminal
 
 
@@ -70,6 +72,11 @@ def run(collection: Collection, values: dict[str, Any]) -> dict[str, Any]:
     from nitari.steps.progress import Progress
 
     source = named(values["path"], values["source"])
+    if source.name in _KINDS and source.name not in collection.latest("catalog").manifest.info["sources"]:
+        raise ConfigError(
+            f"source is '{source.name}', a kind of source, and here it is the name of one. The kind is found out from path; "
+            "leave it out, or give the source.name that the pictures were ingested with"
+        )
     start = time.monotonic()
     done = append(
         collection,

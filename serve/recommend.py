@@ -49,9 +49,11 @@ from nitari.arguments import choose, items, parse, unquote
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ConfigError, QueryError
+from nitari.guess import meant
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
+from nitari.recommend.unmatched import unmatched
 from nitari.startup import without_pandas
 
 if TYPE_CHECKING:
@@ -127,6 +129,9 @@ def main(words: Sequence[str]) -> int:
     else:
         like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []
         unlike = _like(values["unlike"], recommender, encoder) if values["unlike"] else []
+        if unknown := [name for name in values["spaces"] if name not in recommender.sources]:
+            hint = meant(unknown[0], recommender.sources)
+            raise ConfigError(f"spaces names '{unknown[0]}'. {hint}There are: {', '.join(recommender.sources)}")
         passed = {name: values[name] for name in _PASSED}
         page = recommender.recommend(like, unlike=unlike, weights=weights, **passed)
     if sheet is not None:
@@ -137,6 +142,8 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps(page.to_dict(), ensure_ascii=False, default=str))
     else:
         _print(page, values["columns"])
+        if not page.results and values["where"] and (why := unmatched(recommender.catalog, values["where"])):
+            print(why, file=sys.stderr)
     return 0
 
 
@@ -159,7 +166,8 @@ def table(page: Page, columns: Sequence[str] = (), width: int = 100) -> tuple[st
     room = width - sum(2 + _wide(column) for column in shown) + 2
     left: list[str] = []
     for name in columns or first.attributes:
-        values = [_cell(result.attributes[name]) for result in page.results]
+        widest = width if name == "file_name" else _WIDEST
+        values = [_cell(result.attributes[name], widest) for result in page.results]
         if not columns and not any(values):
             continue
         column = [name, *values]
@@ -176,9 +184,9 @@ def table(page: Page, columns: Sequence[str] = (), width: int = 100) -> tuple[st
     return "\n".join(line.rstrip() for line in padded), left
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, widest: int) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else "" if value is None else " ".join(str(value).split())
-    return _clipped(text, _WIDEST)
+    return _clipped(text, widest)
 
 
 def _clipped(text: str, width: int) -> str:

@@ -37,13 +37,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ConfigError
+from nitari.guess import meant
 from nitari.startup import without_pandas
 
 from .show import size
@@ -70,9 +70,8 @@ def main(words: Sequence[str]) -> int:
     named = bool(words) and "=" not in words[0]
     verb, rest = (words[0], words[1:]) if named else ("create", words)
     if verb not in _VERBS:
-        close = get_close_matches(verb, _VERBS, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(_VERBS)}."
-        raise ConfigError(f"nitari release does not know '{verb}'. {hint} See: nitari release --help")
+        hint = meant(verb, _VERBS) or f"There are: {', '.join(_VERBS)}. "
+        raise ConfigError(f"nitari release does not know '{verb}'. {hint}See: nitari release --help")
     run, show, keys = _VERBS[verb]
     values = parse(rest, {key: SETTINGS[key] for key in SETTINGS if key in (*_SHARED, *keys)}, f"release {verb}")
     as_json = choose(values, "format", ("table", "json")) == "json"
@@ -151,8 +150,10 @@ def show_create(collection: Collection, found: Mapping[str, Any]) -> str:
 def show_rollback(collection: Collection, found: Mapping[str, Any]) -> str:
     if not found["switched"]:
         return f"{found['release']} is the current one already; {_counted(found['verified'])} are as they should be"
+    forward = collection.command("release create", f"release={found['before']}")
     return (
-        f"{found['release']} is current now ({_counted(found['verified'])}, verified); before it was {found['before']}"
+        f"{found['release']} is current now ({_counted(found['verified'])}, verified); before it was {found['before']}\n"
+        f"Go forward again with: {forward}"
     )
 
 

@@ -5,7 +5,7 @@
     nitari build collection=shoes index=exact switch=false
     nitari build collection=shoes text.columns=[file_name,category]
     nitari build collection=shoes index=ivf facets=[category] release.indexes={colour:exact}
-    nitari build collection=shoes release.spaces=[encoder,colour] release.weights={encoder:1,colour:.3}
+    nitari build collection=shoes release.spaces=[encoder,colour] 'release.weights={encoder:1,colour:.3}'
 
 An index of the same vectors and settings is used again. `ann_recall_at_10` compares the index with an exact search.
 """

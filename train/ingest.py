@@ -21,7 +21,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from nitari.catalog import UNREADABLE, Catalog
+from nitari.catalog import GONE, UNREADABLE, Catalog
+from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ConfigError
 from nitari.images.decode import Limits
@@ -75,6 +76,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "catalog": artifact.id,
         "changed": before is None or before.id != artifact.id,
         "items": artifact.manifest.counts,
+        "removed": _removed(collection, Catalog(artifact)),
         "read": progress.read,
         "listing_seconds": round(listed - start, 2),
         "seconds": round(seconds, 2),
@@ -82,6 +84,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "unreadable": _unreadable(Catalog(artifact)),
         "columns": Catalog(artifact).attributes,
     }
+
+
+def _removed(collection: Collection, catalog: Catalog) -> int:
+    """How many items that are gone were removed by hand: their source may list them still."""
+    gone = catalog.item_ids[catalog.n_items - catalog.artifact.manifest.counts[GONE] :]
+    return len({item.decode() for item in gone.tolist()} & Changes(collection).removed()) if len(gone) else 0
 
 
 def _unreadable(catalog: Catalog) -> dict[str, dict[str, Any]]:
@@ -100,6 +108,8 @@ def _unreadable(catalog: Catalog) -> dict[str, dict[str, Any]]:
 def show(result: Mapping[str, Any]) -> str:
     items = result["items"]
     lines = [f"{name:<12}{items[name]:>12,}" for name in ("total", "ready", "unreadable", "gone")]
+    if result["removed"]:
+        lines[-1] += f"  of which {result['removed']:,} were removed by nitari remove"
     for reason, entry in result["unreadable"].items():
         lines += ["", f"{entry['count']:,} unreadable: {reason} ({entry['meaning']})"]
         lines += [f"  {example['file_name']}: {example['message']}" for example in entry["examples"]]

@@ -54,6 +54,8 @@ def said(name: str, cfg: DictConfig | None = None) -> Iterator[None]:
         yield
     except MissingMandatoryValue as error:
         key = error.full_key or "a setting"
+        missing = OmegaConf.missing_keys(cfg) if cfg is not None else ()
+        key = next((one for one in sorted(missing) if one.endswith(f".{key}")), key)
         print(f"nitari: '{key}' has no value. Give it as: nitari {name} {key}=…", file=sys.stderr)
         sys.exit(2)
     except (NitariError, OmegaConfBaseException) as error:

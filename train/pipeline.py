@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 from omegaconf import DictConfig
@@ -28,9 +29,11 @@ from omegaconf import DictConfig
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.command import reached
+from nitari.errors import ConfigError
+from nitari.guess import meant
 
 from . import annotate, build, choices, evaluate, extract, fit, ingest
-from .job import instantiate, job
+from .job import instantiate, job, plain
 from .progress import clock
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,22 @@ def annotator_settings(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     }
 
 
+def check_columns(cfg: DictConfig) -> None:
+    """ConfigError where a setting names a column that neither the catalog has nor an annotator will make: said before hours of
+    training.
+    """
+    there = list(Catalog.newest(Collection.existing(cfg.root, cfg.collection)).schema.names)
+    for spec in annotator_settings(cfg).values():
+        there += instantiate(spec).columns
+    for setting, value in (("labels", cfg.labels), ("facets", cfg.facets), ("text.columns", cfg.text.columns)):
+        names = plain(value) or []
+        for name in [names] if isinstance(names, str) else names:
+            if name not in there:
+                raise ConfigError(
+                    f"{setting} names '{name}'. {meant(name, there)}The catalog has: {', '.join(dict.fromkeys(there))}"
+                )
+
+
 def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
     return lambda found: "\n".join(show(one) for one in found.values())
 
@@ -116,6 +135,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         start = time.monotonic()
         result = dict(step(cfg))
         seconds = time.monotonic() - start
+        if name == "ingest":
+            check_columns(cfg)
         if name != "evaluate":  # its table is the result, and printed at the end
             print(told(result), file=sys.stderr)
         print(f"{name} took {clock(seconds)}", file=sys.stderr, flush=True)
@@ -137,12 +158,19 @@ def show(results: Mapping[str, Any]) -> str:
             f"All of it took {clock(sum(seconds.values()))}: {took}.",
             "",
             "Go on with:",
+            *([f"  . {_activate()}"] if which("nitari") is None else []),
             f"  nitari recommend {words} like={shlex.quote(results['example'])} k=12 sheet=more.jpg",
             f"  nitari serve {words}",
             f"  nitari show {words}",
             *([f"  mlflow ui --backend-store-uri {results['tracking']}"] if results["tracking"] else []),
         ]
     )
+
+
+def _activate() -> Path:
+    """What puts ``nitari`` on the PATH, where it is not."""
+    script = Path(sys.executable).with_name("activate")
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
 
 
 main = job("pipeline", run, show)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +12,7 @@ from hydra.core.override_parser.types import Override, OverrideType, QuotedStrin
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from nitari import guess
 from nitari.cli import TRAIN
 from nitari.errors import ConfigError
 
@@ -130,7 +130,7 @@ def _check_kind(key: str, default: object, values: Sequence[object]) -> None:
 def _unknown(job: str, key: str, value: str, names: Sequence[str]) -> str:
     names = list(dict.fromkeys(names))
     close = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    close += [name for name in get_close_matches(key, names, n=3) if name not in close]
+    close += [name for name in guess.close(key, names, 3) if name not in close]
     hint = f"Did you mean {' or '.join(f'{name}={value}' for name in close[:3])}? " if close else ""
     others = (
         [] if close else [other for other in TRAIN if key in [*_names(_plain(_composed(other, []))), *_groups(other)]]
@@ -152,7 +152,7 @@ def _names(settings: Mapping[str, Any], path: str = "") -> Iterator[str]:
 
 
 def _meant(value: str, choices: Sequence[str]) -> str:
-    close = get_close_matches(value, choices, n=3)
+    close = guess.close(value, choices, 3)
     return f"Did you mean {' or '.join(close)}? " if close else ""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from nitari.errors import ConfigError
+from nitari.guess import meant
 
 _KEY = re.compile(r"[A-Za-z_][\w.]*")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -34,9 +34,8 @@ def parse(words: Sequence[str], defaults: Mapping[str, Any], command: str) -> di
             hint = f" Write {bare}={text or '…'}" if bare in defaults else " Settings are written key=value"
             raise ConfigError(f"'{word}' is not a setting.{hint}. See: nitari {command} --help")
         if key not in defaults:
-            close = get_close_matches(key, defaults, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else f"It knows: {', '.join(defaults)}."
-            raise ConfigError(f"nitari {command} has no setting '{key}'. {hint} See: nitari {command} --help")
+            hint = meant(key, defaults) or f"It knows: {', '.join(defaults)}. "
+            raise ConfigError(f"nitari {command} has no setting '{key}'. {hint}See: nitari {command} --help")
         default = defaults[key]
         if text.strip() == "null" and not isinstance(default, type):
             values[key] = default

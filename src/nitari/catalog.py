@@ -19,12 +19,12 @@ from nitari.cells import ID, Cells, id_bytes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Filter, Selection
+from nitari.guess import unknown
 from nitari.joined import Joined
 from nitari.mask import Masks
 
 FILE = "catalog.parquet"
-LIKE_ID = re.compile(r"[a-z0-9]{16}")
-"""What an item id looks like; all else is looked for among the file names."""
+LIKE_ID = re.compile(r"[a-z0-9]{16}")  # an item id; all else is looked for among the file names
 COLUMNS = "columns.parquet"  # of an annotation: one row a ready row of its catalog
 ANNOTATION = "annotation:"
 """What an annotation's role begins with where another artifact pins it; the annotator's name follows."""
@@ -144,7 +144,7 @@ class Catalog:
         """(n_items,) values; raises QueryError on an unknown column."""
         if name not in self._columns:
             if name not in self.schema.names:
-                raise QueryError(f"The catalog has no column '{name}'. It has: {', '.join(self.schema.names)}")
+                raise QueryError(unknown("The catalog has no column", name, self.schema.names))
             if self._own is not None:
                 self._columns[name] = self._joined(name, self._own.column(name))
                 return self._columns[name]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nitari import __version__
 from nitari.errors import ConfigError, MissingExtraError, NitariError
+from nitari.guess import meant
 
 # The training side composes Hydra configurations; the serving side parses the same key=value form without Hydra.
 TRAIN = ("ingest", "fit", "extract", "annotate", "build", "evaluate", "compare", "sweep", "pipeline", "demo")
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job, rest = words[0], words[1:]
     try:
         if job not in TRAIN + SERVE:
-            raise ConfigError(f"There is no job '{job}'.{_suggest(job)} See them all with: nitari --help")
+            raise ConfigError(f"There is no job '{job}'. {meant(job, TRAIN + SERVE)}See them all with: nitari --help")
         if "-h" in rest or "--help" in rest:
             print(_help(job))
             return 0
@@ -137,10 +138,3 @@ def _group(conf: Path, group: str, choice: str) -> list[str]:
                 key = f"{group}.{key.rstrip()}" if line[0] != " " else f"  {key.rstrip()}"
             lines.append(f"{key.ljust(46)} {mark}{comment}".rstrip() if key else line)
     return lines
-
-
-def _suggest(job: str) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(job, TRAIN + SERVE, n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""

@@ -245,4 +245,8 @@ class Collection:
             raise ArtifactError(f"Collection '{self.name}' has no release yet. Run: {self.command('build')}")
         if not _ID.fullmatch(chosen):
             raise ArtifactError(f"'{chosen}' is no release. There are: {', '.join(self.ids('release')) or 'none yet'}")
+        if not (self.folder("release") / chosen).is_dir():
+            raise ArtifactError(
+                f"There is no release '{chosen}' of collection '{self.name}'. See which there are: {self.command('release list')}"
+            )
         return self.open("release", chosen)

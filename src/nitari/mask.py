@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from nitari import filters
 from nitari.errors import FilterError
 from nitari.filters import Filter, Selection
+from nitari.guess import unknown
 from nitari.value import Value, Word, is_number, is_quoted_number
 
 _CODES = 1 << 16  # a column with more distinct values is compared value by value
@@ -118,7 +119,7 @@ class Masks:
         if node.column not in self.names:
             own = isinstance(node, filters.In | filters.IsNull)  # the others know where their value stands
             raise FilterError(
-                f"The catalog has no column '{node.column}'. It has: {', '.join(self.names)}. "
+                f"{unknown('The catalog has no column', node.column, self.names)}. "
                 "Annotators add more: nitari annotate --help",
                 text,
                 node.position if own else max(text.rfind(node.column, 0, node.position), 0),

@@ -40,6 +40,12 @@ def test_shape_and_range_stay(pictures: torch.Tensor):
     torch.testing.assert_close(pictures, before)
 
 
+@pytest.mark.parametrize("wrong", [{"hue": 2}, {"flip": -0.1}, {"box": 1.5}, {"turn": 200}, {"light": float("nan")}])
+def test_what_no_picture_can_be_given_is_refused(wrong: dict[str, float]):
+    with pytest.raises(ConfigError, match=f"augment.{next(iter(wrong))} is"):
+        Augment(**wrong)
+
+
 def test_mirroring(pictures: torch.Tensor):
     mirrored = Augment(**vars(OFF) | {"flip": 1.0})(pictures, generator())
     torch.testing.assert_close(mirrored, pictures.flip(3), atol=1e-5, rtol=0)

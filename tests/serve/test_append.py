@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nitari.collection import Collection
+from nitari.errors import ConfigError
 from nitari.extractor.pixels import PixelsExtractor
 from nitari.serve import append, recommend
 from nitari.steps.build import build
@@ -39,6 +40,12 @@ def test_a_picture_that_was_added_can_be_asked_with(run, tmp_path, make_pictures
     assert (command, job, words[-1]) == ("nitari", "recommend", f"like={item.split()[0]}")
     assert recommend.main([*words, "k=3", "format=json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["results"]) == 3
+
+
+def test_a_kind_of_source_is_not_taken_for_a_name(run, tmp_path, make_pictures):
+    make_pictures(tmp_path / "more", 1, seed=7)
+    with pytest.raises(ConfigError, match="source is 'tar', a kind of source"):
+        run(tmp_path / "more", "source=tar")
 
 
 def test_of_many_a_few_are_named_and_where_all_are(run, tmp_path, make_pictures):

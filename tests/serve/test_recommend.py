@@ -107,6 +107,26 @@ def test_spaces_and_weights(ask):
             assert result["score"] == pytest.approx((similarity["pixels"] + similarity["colour"]) / 2, abs=1e-5)
 
 
+def test_a_filter_that_admits_nothing_is_explained_beside_the_result(root, capsys):
+    recommend.main([f"root={root}", "collection=shop", "like=shoes/picture-0003.jpg", "where=kind=shoe"])
+    out, err = capsys.readouterr()
+    assert out.strip() == "No item matches."
+    assert err.strip() == "No picture has kind=shoe. kind has 'bags, new' (12), shoes (12)"
+
+
+def test_a_space_that_is_not_there_is_told_as_it_was_asked(ask):
+    with pytest.raises(ConfigError, match=r"spaces names 'colur'\. Did you mean 'colour'"):
+        ask("like=shoes/picture-0003.jpg", "spaces=colur")
+
+
+def test_a_long_file_name_is_cut_only_where_there_is_no_room():
+    name = f"{'a' * 60}.jpg"
+    result = Result("x" * 16, 1.0, {"pixels": 1.0}, {"pixels": 0.0}, {"pixels": 1}, [], {"file_name": name})
+    page = Page("shop", "r", [result])
+    assert name in recommend.table(page, width=100)[0]
+    assert name not in recommend.table(page, width=60)[0]
+
+
 def test_dislikes_histories_and_pages(ask, pictures):
     like = "like=shoes/picture-0003.jpg"
     away = names(ask(like, f"unlike=shoes/picture-0002.png,{pictures}/shoes/picture-0001.jpg", "k=30", "format=json"))
@@ -136,7 +156,7 @@ def test_the_table_names_what_it_shows(ask):
     lines = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels,colour").splitlines()
     assert lines[0].split() == ["score", "pixels", "colour", "item_id", "file_name", "kind", "price"]
     assert len(lines) == 4
-    assert ask("like=shoes/picture-0003.jpg", "where=kind=none").strip() == "No item matches."
+    assert ask("like=shoes/picture-0003.jpg", "where=kind=shoes and price<3").strip() == "No item matches."
     chosen = ask("like=shoes/picture-0003.jpg", "k=3", "spaces=pixels", "columns=price")
     assert chosen.splitlines()[0].split() == ["score", "item_id", "price"]
 
@@ -215,7 +235,7 @@ def test_the_sheet_is_a_picture(ask, pictures, tmp_path):
         (["like=x", "sheet=neighbours.gif"], ConfigError, "ends in .jpg, .png or .webp"),
         (["like=x", "sheet=/no/where.jpg"], ConfigError, "directory '/no' does not exist"),
         (["like=x", "spaces=pixels", "weights=colour:1"], ConfigError, "not both|alone"),
-        (["like=shoes/picture-0003.jpg", "spaces=form"], ConfigError, "names the space 'form'"),
+        (["like=shoes/picture-0003.jpg", "spaces=form"], ConfigError, "spaces names 'form'"),
         (["like=shoes/picture-0003.jpg", "k=0"], QueryError, "k is 0"),
         (["like=shoes/picture-0003.jpg", "fuse=both"], QueryError, "fuse is 'both'"),
         (["like=shoes/picture-0003.jpg", "after=x"], QueryError, "is no cursor"),

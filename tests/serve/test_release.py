@@ -6,7 +6,7 @@ import pytest
 
 from nitari.cli import main as nitari
 from nitari.collection import Collection
-from nitari.errors import ConfigError
+from nitari.errors import ArtifactError, ConfigError
 from nitari.serve import release
 from nitari.steps.build import build
 
@@ -49,6 +49,7 @@ def test_release_rollback_and_list(ask, collection):
     status, text = ask("rollback")
     assert (status, collection.current) == (0, old)
     assert f"before it was {new}" in text
+    assert f"nitari release create collection=shoes root={collection.path.parent} release={new}" in text
     assert "already" in ask("rollback", f"release={old}")[1]
     assert "current one already" in ask("create", f"release={old}")[1]
 
@@ -74,6 +75,12 @@ def test_verify_names_damage(ask, collection):
     assert (status, text.splitlines()[-1]) == (1, "Problems: 1")
     assert "vectors.npy" in text
     assert "nitari extract collection=shoes" in text
+
+
+@pytest.mark.parametrize("verb", ["create", "verify", "rollback"])
+def test_a_release_that_is_not_there_is_told_with_where_to_look(ask, verb):
+    with pytest.raises(ArtifactError, match=r"no release '2026'.*nitari release list collection=shoes"):
+        ask(verb, "release=2026")
 
 
 @pytest.mark.parametrize("verb", ["create", "list", "verify", "rollback"])

@@ -33,6 +33,7 @@ from nitari.steps.fit import Fitted, finished, fit
 from nitari.steps.holdout import training_mask
 from nitari.steps.pictures import Pictures
 from nitari.steps.recipe import Recipe
+from nitari.steps.status import status
 
 N = 60
 TINY = {
@@ -409,6 +410,7 @@ def test_what_cannot_train_is_said(collection: Collection, tmp_path: Path):
         fit(collection, change(where="kind=none"))
     with pytest.raises(ConfigError, match="needs a decoder"):
         fit(collection, change(model=TINY | {"decoder": 0}))
+    assert status(collection)["unfinished"] == []
     with pytest.raises(ArtifactError, match="nitari ingest collection=empty"):
         fit(Collection(tmp_path, "empty"), RECIPE)
     with pytest.raises(NitariError, match=r"diverged.*trainer\.lr"):

@@ -44,6 +44,18 @@ def test_what_cannot_be_run_is_said_before_the_first_step(configured, tmp_path, 
     assert "ingest" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", ["text.columns=[file_nam]", "text.columns=file_nam", "facets=[file_nam]", "labels=file_nam"]
+)
+def test_a_column_that_will_not_be_there_is_said_before_the_training(configured, tmp_path, words):
+    with pytest.raises(ConfigError, match=rf"{words.partition('=')[0]} names 'file_nam'. Did you mean 'file_name'\?"):
+        pipeline.run(configured(words))
+    collection = Collection(tmp_path, "shoes")
+    assert collection.find("catalog") is not None
+    assert collection.find("encoder") is None
+    pipeline.check_columns(configured("text.columns=[main_colour]", "facets=[shape]"))
+
+
 def test_an_extractor_with_open_settings_is_run_as_its_space_was_made(configured, tmp_path, resnet, ingest_folder):
     collection = Collection(tmp_path, "shoes")
     ingest_folder(collection, tmp_path / "pictures")

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from nitari.errors import ConfigError
 
+_MOST = {"turn": 180, "light": 1, "hue": 0.5, **dict.fromkeys(("flip", "jitter", "grey", "box", "coarse"), 1)}
 _GREY = torch.tensor([0.299, 0.587, 0.114])
 # RGB to YIQ: turning I and Q turns the hue and leaves the luminance.
 _YIQ = torch.tensor([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -41,6 +42,10 @@ class Augment:
             raise ConfigError(
                 f"augment.area is {self.area}, reach {self.reach}, aspect {self.aspect}: give 0 < area <= 1 <= reach, aspect"
             )
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ConfigError(f"augment.{name} is {value}. Give a number from 0 to {most:g}")
 
     def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
         """(n, 3, size, size) in [0, 1] -> the same, augmented. ``generator`` is on the processor, whatever the device."""

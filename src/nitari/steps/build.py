@@ -21,6 +21,7 @@ from nitari.steps import Progress, servers, silent
 from nitari.steps.additions import carry
 from nitari.steps.freshness import outdated, renewal
 from nitari.steps.indexes import choose, facet_columns, made
+from nitari.steps.rebuild import rebuild
 from nitari.steps.text import index_text
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ def build(
         }
         release = _release(collection, parents, info)
         carry(collection, release, threads)
-        _warn_of_less(collection, asked)
+        _warn_of_less(collection, asked, [] if switch else ["switch=false"])
         if switch:
             servers.switch(collection, release)
         return release
@@ -180,7 +181,7 @@ def _check_rule(rule: Mapping[str, Any], spaces: Sequence[str]) -> None:
         raise ConfigError(f"release.collapse.distance is {rule['distance']}. Give a distance from 0 on")
 
 
-def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
+def _warn_of_less(collection: Collection, asked: Mapping[str, Any], more: Sequence[str]) -> None:
     """Words, facets and spaces made to compare with are what each build is asked for: say it where the current release has
     some, and this one none.
     """
@@ -196,10 +197,9 @@ def _warn_of_less(collection: Collection, asked: Mapping[str, Any]) -> None:
     before = served.get("asked", {})
     for name, setting in (("text", "text.columns"), ("facets", "facets")):
         if before.get(name) and not asked[name]:
-            names = ",".join(before[name])
             log.warning(
                 "The current release was built with %s=[%s], this one without. Keep them with: %s",
-                *(setting, names, collection.command("build", f"{setting}=[{names}]")),
+                *(setting, ",".join(before[name]), rebuild(collection, {**asked, name: before[name]}, *more)),
             )
 
 

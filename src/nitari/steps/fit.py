@@ -87,7 +87,6 @@ def fit(
             return done
         wanted(recipe.encode.beside, recipe.encode.weights)  # what is wrong with it is said before hours of training
         catalog = Catalog.newest(collection)
-        folder = work(collection, recipe)
         mask = training_mask(catalog, recipe.where)
         train, held_out = recipe.data.choose(mask, recipe.seed)
         rows = np.union1d(train, held_out)
@@ -104,6 +103,8 @@ def fit(
         )
         if before is None:
             source.beside = beside(collection, catalog, rows, source.train, recipe)
+        folder = work(collection, recipe)  # only now: what was refused so far has left nothing unfinished
+        if before is None:
             module, journal = run(folder, network, recipe, source, progress=progress("training"), log=log)
             network, history, kept, steps = module.network, journal.history, journal.kept, module.done
         else:

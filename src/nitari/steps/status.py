@@ -10,6 +10,7 @@ from nitari.catalog import ANNOTATION
 from nitari.collection import Collection
 from nitari.extractor.stored import offered, pinned
 from nitari.steps.pending import pending
+from nitari.steps.rebuild import rebuild
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def status(collection: Collection) -> dict[str, Any]:
         "evaluation": _describe(evaluation),
         "pending": pending(collection)._asdict(),
         "bytes": sum(path.stat().st_size for path in collection.path.rglob("*") if path.is_file()),
-        "unfinished": sorted(path.name for path in (collection.path / "work").glob("*") if path.is_dir()),
+        "unfinished": sorted(path.name for path in (collection.path / "work").glob("*/") if any(path.iterdir())),
         "stale": [vars(entry) for entry in stale(collection)],
     }
 
@@ -112,7 +113,7 @@ def stale(collection: Collection) -> list[Stale]:
             reasons.append(missing or _older(release, role, annotation))
         first = next((reason for reason in reasons if reason), None)
         if first:
-            found.append(Stale("release", first, run("build")))
+            found.append(Stale("release", first, rebuild(collection, release)))
     return found
 
 

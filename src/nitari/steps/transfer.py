@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -247,7 +248,8 @@ def _reaching(base: str) -> Iterator[None]:
         if not storage.is_url(str(error.filename)):
             raise
         raise ArtifactError(
-            f"There is nothing at '{error.filename}'. Put a release there with: nitari push collection={base.rpartition('/')[2]} to={base.rpartition('/')[0]}"
+            f"There is nothing at '{error.filename}'. Put a release there with: nitari push "
+            f"collection={shlex.quote(base.rpartition('/')[2])} to={shlex.quote(base.rpartition('/')[0])}"
         ) from None
     except OSError as error:
         if not storage.is_url(str(error.filename)):

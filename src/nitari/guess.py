@@ -1,0 +1,28 @@
+"""A guess: what a mistyped name was meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def close(word: str, names: Iterable[str], n: int = 1) -> list[str]:
+    """Up to ``n`` of ``names`` that ``word`` may have been meant to be, the likeliest first: one of the same letters, two of
+    which have changed places, before any other.
+    """
+    there = list(dict.fromkeys(names))
+    swapped = [name for name in there if name != word and sorted(name) == sorted(word)]
+    others = [name for name in get_close_matches(word, there, n=n) if name not in swapped]
+    return [*swapped, *others][:n]
+
+
+def meant(word: str, names: Iterable[str], n: int = 1) -> str:
+    """``Did you mean 'this'? `` with its space, or nothing where no name comes close."""
+    found = close(word, names, n)
+    return f"Did you mean {' or '.join(repr(name) for name in found)}? " if found else ""
+
+
+def unknown(fact: str, word: str, names: Iterable[str]) -> str:
+    """``fact 'word'. Did you mean 'this'? It has: …``"""
+    there = list(names)
+    return f"{fact} '{word}'. {meant(word, there)}It has: {', '.join(there)}"
