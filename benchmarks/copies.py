@@ -44,6 +44,7 @@ from nitari.steps.infringe import infringe
 from nitari.steps.ingest import ingest
 from nitari.steps.matching import Matcher, Searched
 from nitari.steps.picture_encoder import PictureEncoder
+from nitari.train.extract import make
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -149,6 +150,10 @@ def extracted(collection: Collection, encoders: Path | None) -> list[str]:
         spec = yaml.safe_load((Path(conf.__file__).parent / "extractor" / f"{space}.yaml").read_text())
         extract(collection, create(spec), postprocess=spec.get("postprocess"))
         chosen.append(space)
+    if find_spec("cv2"):
+        spec = yaml.safe_load((Path(conf.__file__).parent / "extractor" / "visual_words.yaml").read_text())
+        extract(collection, make(collection, spec))
+        chosen.append("visual_words")
     if encoders is not None:
         newest = sorted(encoders.iterdir())[-1]
         shutil.copytree(newest, collection.folder("encoder") / newest.name)
@@ -182,8 +187,8 @@ def told(
         embeddings = Embeddings(collection.parent(release, f"embeddings:{space}", space))
         index = Exact(embeddings.space)
         index.build(embeddings.vectors)
-        limit = MEASURED[embeddings.extractor["_target_"]]
-        searched[space] = Searched(embeddings, index, encoder.extractor(space), limit)
+        limit = MEASURED.get(embeddings.extractor["_target_"])
+        searched[space] = Searched(embeddings.space, embeddings.vectors, index, encoder.extractor(space), limit)
     matcher = Matcher(encoder.pictures, searched, k=FOREIGN_K, checks=3 if find_spec("cv2") else 0)
     start = time.monotonic()
     found = infringe(matcher, release, FolderSource(str(foreign), "foreign"), work)
@@ -193,7 +198,7 @@ def told(
         for row in table.to_pylist():
             kind, file = row["query"].split("/")
             one = pictures.setdefault(row["query"], {"kind": kind, "truth": file.removesuffix(".jpg"), "told": []})
-            kept = {space: row[f"distance_{space}"] for space in spaces}
+            kept = {space: row[f"distance_{space}"] for space in spaces if searched[space].limit}
             one["told"].append([row["item_id"], row["verdict"], row["evidence"], row["view"], row["inliers"], kept])
     return list(pictures.values()), seconds
 

@@ -1,7 +1,7 @@
 """The server under load: requests a second, latencies, start, memory, swaps, uploads; and a soak.
 
     .venv/bin/python -m benchmarks.serve [items=100000] [workers=2] [seconds=15] [root=.bench/serve]
-    .venv/bin/python -m benchmarks.serve soak minutes=30
+    .venv/bin/python -m benchmarks.serve soak minutes=30 [rate=0: half of what was measured]
 
 Makes a collection of made pictures (benchmarks/pictures.py) with three spaces, once; then starts `nitari serve` and the
 generator of benchmarks/load.py beside it on the same cores. Every request asks for another item. The bare route is a
@@ -35,7 +35,14 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "serve.json"
 PAGE = ROOT / "benchmarks" / "serve.md"
 BIN = Path(sys.executable).parent
-DEFAULTS = {"items": "100000", "workers": "2", "seconds": "15", "minutes": "30", "root": str(ROOT / ".bench" / "serve")}
+DEFAULTS = {
+    "items": "100000",
+    "workers": "2",
+    "seconds": "15",
+    "minutes": "30",
+    "rate": "0",
+    "root": str(ROOT / ".bench" / "serve"),
+}
 WEIGHTS = "{encoder: 1, hog: 0.5, colour: 0.5}"
 PORT = 8300
 BARE = """
@@ -55,9 +62,8 @@ def main() -> None:
     root, items, workers = Path(given["root"]), int(given["items"]), int(given["workers"])
     collection = prepared(root, items)
     if "soak" in sys.argv[1:]:
-        results["soak"] = soak(
-            collection, workers, float(given["minutes"]), results["load"]["three spaces"]["rate"] / 2
-        )
+        rate = float(given["rate"]) or results["load"]["three spaces"]["rate"] / 2
+        results["soak"] = soak(collection, workers, float(given["minutes"]), rate)
     else:
         results |= load(collection, workers, float(given["seconds"]))
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

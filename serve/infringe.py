@@ -7,7 +7,8 @@
 Verdicts: exact (the same bytes), copy (within a distance that none of 240 other pictures had; or the same pixels
 once one is laid over the other), likely (worth a look: near, or alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
 the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on. Originals are
-those of the release and what was appended since, without what was removed.
+those of the release and what was appended since, without what was removed. Cut-outs of less than two thirds are
+found where the release has the space visual_words (nitari extract extractor=visual_words): it proposes what to lay over.
 
 Settings:
 
@@ -105,7 +106,8 @@ def run(
         "collection": collection.name,
         "release": release.id,
         "queries": values["queries"],
-        "distances": {name: space.limit._asdict() for name, space in matcher.spaces.items()},
+        "distances": {name: one.limit._asdict() for name, one in matcher.spaces.items() if one.limit},
+        "proposing": [name for name, one in matcher.spaces.items() if not one.limit],
         "checks": matcher.checks,
         "pictures": sum(counts.values()),
         "verdicts": counts,
@@ -151,7 +153,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     from nitari.embeddings import Embeddings
     from nitari.index import open_index
     from nitari.recommend.live import Live
-    from nitari.recommend.verdict import threshold, thresholds
+    from nitari.recommend.verdict import PROPOSING, Threshold, threshold, thresholds
     from nitari.steps.freshness import left_out
     from nitari.steps.matching import Matcher, Searched
     from nitari.steps.picture_encoder import PictureEncoder
@@ -165,10 +167,13 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     opened = {name: Embeddings(collection.parent(release, f"embeddings:{name}", name)) for name in there}
     chosen = {name: opened[name] for name in values["spaces"] or there}
     limits = thresholds({name: threshold(e.space, e.extractor) for name, e in chosen.items()}, values["distance"])
-    live = Live(collection, Catalog.pinned(collection, release), {name: chosen[name].key for name in limits})
+    checks = _checks(values["checks"])
+    proposing = [name for name, one in chosen.items() if checks and one.extractor.get("_target_") in PROPOSING]
+    asked: dict[str, Threshold | None] = {**dict.fromkeys(proposing), **limits}
+    live = Live(collection, Catalog.pinned(collection, release), {name: chosen[name].key for name in asked})
     left_out(collection, live)
     spaces = {}
-    for name, limit in limits.items():
+    for name, limit in asked.items():
         index = open_index(collection.parent(release, f"index:{name}", name), chosen[name])
         both = live.joined(chosen[name], index)
         spaces[name] = Searched(chosen[name].space, *both, encoder.extractor(name), limit)
@@ -178,7 +183,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
         k=values["k"],
         turned=values["turned"],
         trimmed=values["trimmed"],
-        checks=_checks(values["checks"]),
+        checks=checks,
         where=live.shown if len(live.hidden) else None,
         stamp=live.stamp,
     )

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from nitari.changes import Changes
 from nitari.collection import Collection
@@ -126,6 +126,42 @@ def test_geometry_decides_where_no_space_is_sure(ask, originals, monkeypatch, tm
         assert (best["verdict"], best["evidence"]) == (verdict, evidence)
         assert best["inliers"] != ""
         assert (best["agreement"] != "") == (enough == 0)
+
+
+def test_visual_words_propose_what_a_part_was_cut_from(tmp_path, ingest_folder, capsys):
+    pytest.importorskip("cv2", reason="needs the extra 'local'")
+    pytest.importorskip("sklearn", reason="needs the extra 'train'")
+    from nitari.extractor.visual_words import Training, VisualWordsExtractor
+    from nitari.steps.vocabulary import vocabulary
+
+    (tmp_path / "pictures").mkdir()
+    random = np.random.default_rng(0)
+    font = ImageFont.load_default(36)
+    for number, letter in enumerate("AXSOMEKT"):  # each has features that no other has
+        picture = Image.new("RGB", (312, 240), "white")
+        for x, y in random.integers(0, (280, 200), (40, 2)):
+            ImageDraw.Draw(picture).text((int(x), int(y)), letter, fill="black", font=font)
+        picture.save(tmp_path / "pictures" / f"{number}.png")
+    collection = Collection(tmp_path, "parts")
+    ingest_folder(collection, tmp_path / "pictures", sizes=(256,))
+    extract(collection, create({"_target_": "nitari.extractor.pdq.PdqExtractor"}))
+    made = vocabulary(collection, Training(words=8, dim=16, sides=[96, 256], most=200, sample=80))
+    extract(collection, VisualWordsExtractor(made.path), threads=1)
+    build(collection, EXACT)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    picture = Image.open(tmp_path / "pictures" / "2.png")
+    picture.crop((90, 80, 280, 220)).save(foreign / "part.png")
+    words = [f"root={tmp_path}", "collection=parts", "threads=1", f"queries={foreign}", "checks=1", "format=json"]
+    assert infringe.main([*words, f"out={tmp_path / 'out'}"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (list(found["distances"]), found["proposing"]) == (["pdq"], ["visual_words"])
+    best = told(tmp_path / "out")["part.png"]
+    assert best["file_name"] == "2.png"
+    assert (best["verdict"], best["evidence"]) == ("copy", "alignment")
+    assert "distance_visual_words" not in best
+    infringe.main([*words, "checks=0"])
+    assert json.loads(capsys.readouterr().out)["proposing"] == []
 
 
 def test_a_killed_run_goes_on(root, foreign, tmp_path, capsys, monkeypatch):

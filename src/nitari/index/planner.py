@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
+from weakref import ref
 
 import numpy as np
 
@@ -56,19 +57,20 @@ class Region:
         """What ``where``, a selection of all n, admits here."""
         mask = where.mask(n)
         if self.scan.rows is None:
-            return Part(self, None if where.count == n else mask, where.count)
+            return Part(self, None if where.count == n else mask, where.count, where)
         mask = mask[self.scan.rows]
         admitted = int(np.count_nonzero(mask))
         return Part(self, None if admitted == len(self) else mask, admitted)
 
 
 class Part:
-    """A region and which of it is admitted: ``mask`` (n,) bool, None for all."""
+    """A region and which of it is admitted: ``mask`` (n,) bool, None for all. ``where`` is the selection that it is all of."""
 
-    def __init__(self, region: Region, mask: np.ndarray | None, count: int) -> None:
+    def __init__(self, region: Region, mask: np.ndarray | None, count: int, where: Selection | None = None) -> None:
         self.region = region
         self.mask = mask
         self.count = count
+        self._where = None if where is None else ref(where)  # what it divides into is kept as long as it is
 
     @property
     def exact(self) -> float:
@@ -80,10 +82,13 @@ class Part:
         signs = self.region.signs
         return math.inf if self.mask is None or signs is None else signs.cost(self.count, wanted)
 
-    @cached_property
+    @property
     def picked(self) -> np.ndarray | None:
         """The region's numbers that are admitted, ascending; None for all."""
-        return None if self.mask is None else np.flatnonzero(self.mask)
+        if self.mask is None:
+            return None
+        where = None if self._where is None else self._where()
+        return np.flatnonzero(self.mask) if where is None else where.rows
 
 
 class Plan(NamedTuple):

@@ -35,6 +35,9 @@ MEASURED: Mapping[str, Threshold] = {
 ``benchmarks/results/copies.md``.
 """
 
+PROPOSING = ("nitari.extractor.visual_words.VisualWordsExtractor",)
+"""Extractors whose distances tell no copies, but whose nearest show the same part of something: worth a look."""
+
 
 def threshold(space: Space, extractor: Mapping[str, Any]) -> Threshold | None:
     """The measured threshold of a space by the specification of its extractor; None: it tells no copies."""

@@ -103,7 +103,7 @@ def infringe(
         "changes": matcher.stamp,
         "foreign": artifact.manifest.digest,
         "matcher": [matcher.k, matcher.turned, matcher.trimmed, matcher.checks],
-        "spaces": {name: list(space.limit) for name, space in matcher.spaces.items()},
+        "spaces": {name: list(space.limit or ()) for name, space in matcher.spaces.items()},
     }
     folder = work / f"found-{hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)

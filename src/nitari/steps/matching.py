@@ -27,18 +27,21 @@ from nitari.steps.pictures import Pictures
 SIDE = 400
 """Pixels of the longer side that views are made from and geometry is checked at, at most."""
 _WAYS = tuple(f"{side}{turn}" for side in ("", "mirrored ") for turn in ("", "turned 90", "turned 180", "turned 270"))
+_FIRST = -1  # the place of what is proposed to be looked at: where no space is sure, before their own
 _LEAST_SHARE = 0.05  # of a picture's area that is left once its borders are trimmed: less is no picture
 
 
 @dataclass(frozen=True)
 class Searched:
-    """A space of a release, ready to be asked: its vectors by row, and their search."""
+    """A space of a release, ready to be asked: its vectors by row, and their search. Without a ``limit`` it tells no copies,
+    and only proposes what is worth a look: visual words find the original of a part.
+    """
 
     space: Space
     vectors: Vectors
     index: Search
     extractor: Finished
-    limit: Threshold
+    limit: Threshold | None
 
 
 @dataclass
@@ -82,12 +85,12 @@ class Matcher:
         self.trimmed = trimmed
         self.checks = checks
         self.where = where
-        self._limits = {name: space.limit for name, space in spaces.items()}
+        self._limits = {name: space.limit for name, space in spaces.items() if space.limit is not None}
 
     @property
     def schema(self) -> pa.Schema:
         """One row a foreign picture and original, best first; ``rank`` is 0 where there is no original to tell."""
-        distances = [(f"distance_{name}", pa.float32()) for name in self.spaces]
+        distances = [(f"distance_{name}", pa.float32()) for name in self._limits]
         text = ("query_id", "query"), ("verdict", "evidence", "item_id", "file_name", "view")
         return pa.schema(
             [
@@ -114,12 +117,14 @@ class Matcher:
         vectors = {}
         for name, space in self.spaces.items():
             base = space.extractor.extract(foreign.read(rows, space.extractor.side))
-            more = [self.pictures.thumbnail_of(view, space.extractor.side) for _, view in views]
+            told = name in self._limits
+            more = [self.pictures.thumbnail_of(view, space.extractor.side) for _, view in views if told]
             queries = np.concatenate([base, space.extractor.extract(more)]) if more else base
             vectors[name] = space.space.check(queries)
             found = space.index.search(vectors[name], self.k, where=self.where)
-            for place, originals in zip([*range(len(rows)), *owner], found.rows, strict=True):
-                for rank, original in enumerate(originals[originals >= 0]):
+            places = [*range(len(rows)), *owner] if told else range(len(rows))
+            for place, originals in zip(places, found.rows, strict=True):
+                for rank, original in enumerate(originals[originals >= 0], 0 if told else _FIRST):
                     near[place][int(original)] = min(rank, near[place].get(int(original), rank))
         records = []
         named = foreign.catalog.records(rows, ["item_id", "file_name"])
@@ -182,7 +187,8 @@ class Matcher:
         rows = rows[order]
         least: dict[str, np.ndarray] = {}
         seen: dict[str, np.ndarray] = {}
-        for name, space in self.spaces.items():
+        for name in self._limits:
+            space = self.spaces[name]
             stored = np.asarray(space.vectors[rows])
             each = np.stack([_distances(space.space, vectors[name][at], stored) for at in asked])
             seen[name], least[name] = each.argmin(axis=0), each.min(axis=0)
