@@ -212,6 +212,20 @@ def test_a_selection_is_divided_once_and_forgotten_with_it(exact, columns, monke
     assert len(index._divided) == kept - 1
 
 
+def test_a_facet_that_is_asked_for_whole_is_admitted_whole(exact, columns):
+    index, vectors = exact
+    masks = Masks(columns.column_names, columns.column)
+    for where in ("shelf=a", "shelf in (b, c)", "colour=blue"):
+        (way,) = index._facets.divide(masks.select(where), N)
+        assert all(part.mask is None for part in way), where
+    less = masks.select("shelf=a").without(np.array([3, 70]), N)
+    (way,) = index._facets.divide(less, N)
+    assert [part.mask.sum() for part in way] == [less.count]
+    assert not np.isin(index.search(vectors[[3]], 5, where=less).rows, [3, 70]).any()
+    other = Selection.of(masks.select("shelf=a").filter, masks.select("colour=blue").mask(N).copy())
+    assert all(part.mask is not None for way in index._facets.divide(other, N) for part in way)
+
+
 def test_a_query_far_from_what_is_admitted_is_scanned_at_once(graph, columns):
     """Half of the vectors along the direction that they are sorted by: from its other end the graph would look in vain."""
     index, vectors = graph

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from nitari.errors import DamagedArtifactError
-from nitari.filters import Selection
+from nitari.filters import Eq, In, Selection
 from nitari.index.codes import Codes
 from nitari.index.planner import Part, Region
 from nitari.index.scan import Scan
@@ -77,6 +77,9 @@ class Facets:
                 or where.count > sum(facet.sizes[block] for block in blocks)
             ):
                 continue
+            if _is_all_of(where, facet, blocks.tolist()):
+                ways.append([Part(regions[block], None, facet.sizes[block]) for block in blocks])
+                continue
             parts = [regions[block].part(where, n) for block in blocks]
             if sum(part.count for part in parts) == where.count:
                 ways.append(parts)
@@ -114,6 +117,16 @@ class Facets:
                 )
             facets.append(Facet(parameters["column"], parameters["values"], parameters["sizes"], rows, of, copy))
         return cls(scan, facets)
+
+
+def _is_all_of(where: Selection, facet: Facet, blocks: list[int]) -> bool:
+    """Whether a filter asks for the values of these blocks and nothing more, so that all of their rows are admitted."""
+    node = where.filter
+    if not isinstance(node, Eq | In) or node.column != facet.column:
+        return False
+    asked = {str(value) for value in ((node.value,) if isinstance(node, Eq) else node.values)}
+    named = {facet.values[block] for block in blocks}  # "" is no value, too
+    return "" not in named and asked == named and where.count == sum(facet.sizes[block] for block in blocks)
 
 
 def _regions(scan: Scan, facet: Facet) -> list[Region]:
