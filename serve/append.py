@@ -24,6 +24,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any
 
 from nitari.arguments import choose, parse
@@ -42,7 +43,6 @@ SETTINGS: dict[str, Any] = {
     "release": None,
     "root": ROOT,
 }
-_KINDS = ("folder", "sample", "table", "tar", "torchvision")
 SHOWN = 5  # pictures listed on the terminal
 
 
@@ -66,13 +66,25 @@ def _items(collection: Collection, addition: str | None) -> list[dict[str, Any]]
     return catalog.records(range(catalog.n_ready), ["item_id", "file_name"])
 
 
+def _kinds() -> list[str]:
+    """Of sources, as ``nitari ingest source=KIND`` takes them."""
+    return [file.name.removesuffix(".yaml") for file in (resources.files("nitari.conf") / "source").iterdir()]
+
+
+def _sources(collection: Collection) -> set[str]:
+    """Names that sources have, of the catalog and of what was appended."""
+    changes = Changes(collection)
+    told = [changes.told(addition) for addition in changes.ids()]
+    return {*collection.latest("catalog").manifest.info["sources"], *(one.source for one in told if one)}
+
+
 def run(collection: Collection, values: dict[str, Any]) -> dict[str, Any]:
     from nitari.source.named import named
     from nitari.steps.append import append
     from nitari.steps.progress import Progress
 
     source = named(values["path"], values["source"])
-    if source.name in _KINDS and source.name not in collection.latest("catalog").manifest.info["sources"]:
+    if source.name in _kinds() and source.name not in _sources(collection):
         raise ConfigError(
             f"source is '{source.name}', a kind of source, and here it is the name of one. The kind is found out from path; "
             "leave it out, or give the source.name that the pictures were ingested with"

@@ -86,6 +86,7 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
     embeddings = None if artifact is None else Embeddings(artifact)
     live = Live(collection, stored, {} if embeddings is None else {embeddings.space.name: embeddings.key})
     catalog, pictures = live.catalog, LivePictures(collection, live)
+    left = left_out(collection, live)
     near, verifier = None, None
     if embeddings is not None:
         hashed = embeddings.space.metric == "hamming"
@@ -102,7 +103,7 @@ def run(collection: Collection, values: Mapping[str, Any]) -> dict[str, Any]:
         "collection": collection.name,
         "catalog": catalog.artifact.id,
         "pictures": catalog.n_ready - len(live.hidden),
-        "left_out": left_out(collection, live),
+        "left_out": left,
         "space": None if near is None else near.space.name,
         "distance": None if near is None else near.threshold,
         "refuted": None if verifier is None else verifier.refuted,
@@ -165,23 +166,26 @@ def _space(collection: Collection, catalog: Artifact, asked: str | None) -> Arti
         if why := outdated(collection, asked, artifact, catalog):
             raise ArtifactError(why)
         return artifact
-    found: dict[int, tuple[Artifact, str | None]] = {}
+    fresh: dict[int, Artifact] = {}  # by how well its kind tells copies
+    stale: dict[int, str] = {}
     for name in collection.spaces():
         artifact = collection.latest("embeddings", name)
         embeddings = Embeddings(artifact)
-        if not pinned(artifact) and threshold(embeddings.space, embeddings.extractor) is not None:
-            place = list(MEASURED).index(embeddings.extractor["_target_"])
-            found.setdefault(place, (artifact, outdated(collection, name, artifact, catalog)))
-    fresh = min((place for place, (_, why) in found.items() if why is None), default=None)
-    for place, (_, why) in sorted(found.items()):
-        if why is not None and (fresh is None or place < fresh):  # it would tell copies better
-            instead = (
-                "Only the same bytes are compared"
-                if fresh is None
-                else f"Space '{found[fresh][0].path.parent.name}' is asked instead"
-            )
-            log.warning("%s. %s", why, instead)
-    return None if fresh is None else found[fresh][0]
+        if pinned(artifact) or threshold(embeddings.space, embeddings.extractor) is None:
+            continue
+        place = list(MEASURED).index(embeddings.extractor["_target_"])
+        if why := outdated(collection, name, artifact, catalog):
+            stale.setdefault(place, why)
+        else:
+            fresh.setdefault(place, artifact)
+    best = min(fresh, default=len(MEASURED))
+    instead = (
+        f"Space '{fresh[best].path.parent.name}' is asked instead" if fresh else "Only the same bytes are compared"
+    )
+    for place in sorted(stale):
+        if place < best:  # it would tell copies better
+            log.warning("%s. %s", stale[place], instead)
+    return fresh.get(best)
 
 
 def _distance(asked: str | None, embeddings: Any) -> float:

@@ -40,6 +40,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from nitari import guess
 from nitari.arguments import choose, parse
 from nitari.artifact import Artifact, write_atomic
 from nitari.collection import Collection
@@ -95,11 +96,18 @@ def run(
     from nitari.steps.infringe import infringe
     from nitari.steps.progress import Progress
 
-    matcher = _matcher(collection, release, values)
+    live, matcher = _matcher(collection, release, values)
     source = named(values["queries"], "foreign")
     progress = Progress("Reading"), Progress("Comparing")
     found = infringe(
-        matcher, release, source, work, threads=values["threads"] or None, reading=progress[0], comparing=progress[1]
+        matcher,
+        release,
+        source,
+        work,
+        changes=live.stamp,
+        threads=values["threads"] or None,
+        reading=progress[0],
+        comparing=progress[1],
     )
     counts = found.counts()
     result: dict[str, Any] = {
@@ -148,7 +156,7 @@ def show(found: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> Any:
+def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> tuple[Any, Any]:
     from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
     from nitari.index import open_index
@@ -163,7 +171,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     there = list(release.manifest.info["spaces"])
     unknown = [name for name in values["spaces"] if name not in there]
     if unknown:
-        raise ConfigError(f"spaces names '{unknown[0]}'. This release has: {', '.join(there)}")
+        raise ConfigError(guess.unknown("spaces names", unknown[0], there, "This release has"))
     opened = {name: Embeddings(collection.parent(release, f"embeddings:{name}", name)) for name in there}
     chosen = {name: opened[name] for name in values["spaces"] or there}
     limits = thresholds({name: threshold(e.space, e.extractor) for name, e in chosen.items()}, values["distance"])
@@ -177,7 +185,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
         index = open_index(collection.parent(release, f"index:{name}", name), chosen[name])
         both = live.joined(chosen[name], index)
         spaces[name] = Searched(chosen[name].space, *both, encoder.extractor(name), limit)
-    return Matcher(
+    return live, Matcher(
         LivePictures(collection, live),
         spaces,
         k=values["k"],
@@ -185,7 +193,6 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
         trimmed=values["trimmed"],
         checks=checks,
         where=live.shown if len(live.hidden) else None,
-        stamp=live.stamp,
     )
 
 

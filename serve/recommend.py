@@ -45,11 +45,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nitari import guess
 from nitari.arguments import choose, items, parse, unquote
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ConfigError, QueryError
-from nitari.guess import meant
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
@@ -130,8 +130,7 @@ def main(words: Sequence[str]) -> int:
         like = _like(values["like"], recommender, encoder) if values["like"] or not values["history"] else []
         unlike = _like(values["unlike"], recommender, encoder) if values["unlike"] else []
         if unknown := [name for name in values["spaces"] if name not in recommender.sources]:
-            hint = meant(unknown[0], recommender.sources)
-            raise ConfigError(f"spaces names '{unknown[0]}'. {hint}There are: {', '.join(recommender.sources)}")
+            raise ConfigError(guess.unknown("spaces names", unknown[0], recommender.sources, "There are"))
         passed = {name: values[name] for name in _PASSED}
         page = recommender.recommend(like, unlike=unlike, weights=weights, **passed)
     if sheet is not None:
@@ -142,8 +141,8 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps(page.to_dict(), ensure_ascii=False, default=str))
     else:
         _print(page, values["columns"])
-        if not page.results and values["where"] and (why := unmatched(recommender.catalog, values["where"])):
-            print(why, file=sys.stderr)
+        if not page.results and values["where"]:
+            print(unmatched(recommender.catalog, values["where"], recommender.hidden), file=sys.stderr)
     return 0
 
 

@@ -35,11 +35,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         collection,
         plain(cfg.index),
         indexes={space: _choice(name) for space, name in (plain(cfg.release.indexes) or {}).items()},
-        facets=_names(cfg.facets),
+        facets=names(cfg.facets),
         exact_below=cfg.exact_below,
         spaces=plain(cfg.release.spaces),
         weights=plain(cfg.release.weights),
-        text=_names(cfg.text.columns),
+        text=names(cfg.text.columns),
         collapse=plain(cfg.release.collapse),
         target=cfg.target,
         seed=cfg.seed,
@@ -79,10 +79,12 @@ def _text(collection: Collection, release: Artifact) -> dict[str, Any] | None:
     return {"id": manifest.id, **manifest.config, **manifest.counts, "bytes": size}
 
 
-def _names(value: Any) -> list[str] | None:
-    """Of columns; one may be written without brackets."""
-    names = plain(value)
-    return [names] if isinstance(names, str) else names
+def names(value: Any) -> list[str] | None:
+    """Of columns, as text; one may be written without brackets."""
+    given = plain(value)
+    if given is None:
+        return None
+    return [str(one) for one in given] if isinstance(given, list) else [str(given)]
 
 
 def _choice(name: str) -> dict[str, Any]:

@@ -24,16 +24,18 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
+import pyarrow as pa
 from omegaconf import DictConfig
 
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.command import reached
 from nitari.errors import ConfigError
-from nitari.guess import meant
+from nitari.guess import unknown
+from nitari.steps import indexes, text
 
 from . import annotate, build, choices, evaluate, extract, fit, ingest
-from .job import instantiate, job, plain
+from .job import instantiate, job
 from .progress import clock
 
 log = logging.getLogger(__name__)
@@ -96,16 +98,16 @@ def check_columns(cfg: DictConfig) -> None:
     """ConfigError where a setting names a column that neither the catalog has nor an annotator will make: said before hours of
     training.
     """
-    there = list(Catalog.newest(Collection.existing(cfg.root, cfg.collection)).schema.names)
+    schema = Catalog.newest(Collection.existing(cfg.root, cfg.collection)).schema
+    there = {field.name: field.type for field in schema}
     for spec in annotator_settings(cfg).values():
-        there += instantiate(spec).columns
-    for setting, value in (("labels", cfg.labels), ("facets", cfg.facets), ("text.columns", cfg.text.columns)):
-        names = plain(value) or []
-        for name in [names] if isinstance(names, str) else names:
-            if name not in there:
-                raise ConfigError(
-                    f"{setting} names '{name}'. {meant(name, there)}The catalog has: {', '.join(dict.fromkeys(there))}"
-                )
+        there |= instantiate(spec).columns
+    schema = pa.schema(list(there.items()))
+    if cfg.labels is not None and str(cfg.labels) not in there:
+        raise ConfigError(unknown("labels names", str(cfg.labels), there, "The catalog has"))
+    indexes.check_facets(build.names(cfg.facets) or [], schema)
+    if (columns := build.names(cfg.text.columns)) is not None:
+        text.check(columns, schema)
 
 
 def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
@@ -158,7 +160,7 @@ def show(results: Mapping[str, Any]) -> str:
             f"All of it took {clock(sum(seconds.values()))}: {took}.",
             "",
             "Go on with:",
-            *([f"  . {_activate()}"] if which("nitari") is None else []),
+            *_activate(),
             f"  nitari recommend {words} like={shlex.quote(results['example'])} k=12 sheet=more.jpg",
             f"  nitari serve {words}",
             f"  nitari show {words}",
@@ -167,10 +169,13 @@ def show(results: Mapping[str, Any]) -> str:
     )
 
 
-def _activate() -> Path:
+def _activate() -> list[str]:
     """What puts ``nitari`` on the PATH, where it is not."""
     script = Path(sys.executable).with_name("activate")
-    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    if which("nitari") is not None or not script.is_file():
+        return []
+    here = Path.cwd()
+    return [f"  . {shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))}"]
 
 
 main = job("pipeline", run, show)

@@ -22,7 +22,7 @@ from nitari import __version__
 from nitari.collection import Collection
 from nitari.errors import NitariError
 from nitari.feedback import Feedback
-from nitari.startup import without_pandas
+from nitari.startup import lean, without_pandas
 
 from . import about, feedback, health, items, problem, recommend, schema
 from .context import Context
@@ -43,6 +43,7 @@ _READING = 30.0  # seconds for reading and encoding one picture; its limits are 
 
 def prepare(settings: Settings) -> None:
     """What holds for all of a process that serves."""
+    lean()
     logging.basicConfig(level=settings.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     Impatient.patience = settings.patience
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

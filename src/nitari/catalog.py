@@ -210,7 +210,7 @@ class Catalog:
         """(m,) ``ID`` -> (m,) int64 rows of the artifact; -1: it has none. Costs m binary searches."""
         if self._own is not None:
             return self._own.find(ids)
-        if not self.n_items:
+        if not self.n_items or not len(ids):
             return np.full(len(ids), -1, np.int64)
         at = np.minimum(np.searchsorted(self._sorted_ids, ids), self.n_items - 1)
         return np.where(self._sorted_ids[at] == ids, self._order[at], -1).astype(np.int64)

@@ -22,7 +22,7 @@ def meant(word: str, names: Iterable[str], n: int = 1) -> str:
     return f"Did you mean {' or '.join(repr(name) for name in found)}? " if found else ""
 
 
-def unknown(fact: str, word: str, names: Iterable[str]) -> str:
+def unknown(fact: str, word: str, names: Iterable[str], there: str = "It has") -> str:
     """``fact 'word'. Did you mean 'this'? It has: …``"""
-    there = list(names)
-    return f"{fact} '{word}'. {meant(word, there)}It has: {', '.join(there)}"
+    known = list(dict.fromkeys(names))
+    return f"{fact} '{word}'. {meant(word, known)}{there}: {', '.join(known)}"

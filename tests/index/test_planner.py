@@ -1,7 +1,5 @@
 """Filtered search with declared facets: only matches, all that were asked for, equal to brute force on exact paths."""
 
-import gc
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -193,23 +191,6 @@ def test_facets_are_saved_and_verified(graph, columns, tmp_path):
     np.save(tmp_path / "facet-0.rows.npy", np.arange(3))
     with pytest.raises(DamagedArtifactError, match="facet 'shelf' of other vectors"):
         Hnsw.load(tmp_path, index.space, vectors, parameters)
-
-
-def test_a_selection_is_divided_once_and_forgotten_with_it(exact, columns, monkeypatch):
-    index, vectors = exact
-    counted = []
-    once = index._facets.divide
-    monkeypatch.setattr(index._facets, "divide", lambda where, n: counted.append(n) or once(where, n))
-    masks = Masks(columns.column_names, columns.column)
-    where = masks.select("colour=blue")
-    first = index.search(vectors[:3], 5, where=where)
-    again = index.search(vectors[:3], 5, where=where)
-    np.testing.assert_array_equal(first.rows, again.rows)
-    assert counted == [N]
-    kept = len(index._divided)
-    del masks, where
-    gc.collect()
-    assert len(index._divided) == kept - 1
 
 
 def test_a_facet_that_is_asked_for_whole_is_admitted_whole(exact, columns):

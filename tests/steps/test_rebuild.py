@@ -39,6 +39,37 @@ def test_what_is_usual_is_not_said():
     ]
 
 
+NAMES = [
+    "kind",
+    "the kind",
+    "a,b",
+    "Größe",
+    "名前",
+    "2024",
+    "1e5",
+    "true",
+    "Null",
+    "nan",
+    'a"b',
+    "a'b",
+    "a\\",
+    'a\\"',
+    "${x}",
+    "a:b",
+    "[c]",
+    "a=b",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_odd_names_come_back_as_they_were(tmp_path, name):
+    asked = {"index": EXACT, "text": [name, "file_name"], "facets": [name]}
+    cfg = composed(rebuild(Collection(tmp_path / "a root", "shoes"), asked))
+    assert job.names(cfg.text.columns) == [name, "file_name"]
+    assert job.names(cfg.facets) == [name]
+    assert cfg.root == str(tmp_path / "a root")
+
+
 def test_the_command_builds_the_same_again(collection):
     asked = {
         "indexes": {"colour": EXACT},
@@ -68,8 +99,11 @@ def test_show_and_warnings_say_it_with_all_that_was_asked(collection, space_of, 
     assert "'text.columns=[file_name]'" in entry.renew
     assert "'release.weights={encoder:1" in entry.renew
     assert "index=exact" in entry.renew
+    build(collection, EXACT, text=["file_name"], facets=["category"])
     build(collection, EXACT, spaces=["encoder"], switch=False)
-    command = caplog.messages[-1].partition("Keep them with: ")[2]
+    fact, _, command = caplog.messages[-1].partition("Keep them with: ")
+    assert "text.columns=[file_name] and facets=[category]" in fact
     assert shlex.split(command)[-1] == "switch=false"
+    assert "facets=[category]" in shlex.split(command)
     assert "release.spaces=[encoder]" in shlex.split(command)
     assert "text.columns=[file_name]" in shlex.split(command)

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, get_args
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +26,6 @@ from nitari.index.signs import Signs
 from nitari.space import Metric, Space
 
 _MANY = 1.5  # what a scan for hundreds of rows costs, in scans for few
-_DIVIDED = 32  # selections whose division is kept: a byte a vector and facet each at most
 _OWN = 25_000  # rows of a facet value that get an engine of their own, ...
 _OWN_SHARE = 0.1  # ... where they are at least this share of all: it holds a copy of its vectors
 
@@ -79,18 +77,8 @@ class Planned:
         whole, effort = self._whole, 0 if self.sweep is None else getattr(self, self.sweep[0])
         if where is None:
             return [plan(Part(whole, None, len(whole)), k, effort)]
-        return cheapest(self._ways(where), k, effort)
-
-    def _ways(self, where: Selection) -> list[list[Part]]:
-        """The ways to divide what a selection admits; found once for those that are asked again."""
-        ways = self._divided.get(where)
-        if ways is None:
-            n = len(self._whole)
-            ways = [[self._whole.part(where, n)], *self._facets.divide(where, n)]
-            if len(self._divided) >= _DIVIDED:
-                self._divided.clear()
-            self._divided[where] = ways
-        return ways
+        n = len(whole)
+        return cheapest([[whole.part(where, n)], *self._facets.divide(where, n)], k, effort)
 
     def search(self, queries: np.ndarray, k: int, *, where: Selection | None = None) -> SearchResult:
         check_request(self.space, len(self._whole), k, where)
@@ -168,7 +156,6 @@ class Planned:
     def _adopt(self, scan: Scan, facets: Facets | None = None) -> None:
         self._whole = Region(scan, None)
         self._facets = facets or Facets(scan, [])
-        self._divided: WeakKeyDictionary[Selection, list[list[Part]]] = WeakKeyDictionary()
         self._stored = {}
 
     def _with_engine(self) -> list[Region]:

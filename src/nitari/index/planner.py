@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
-from weakref import ref
 
 import numpy as np
 
@@ -70,7 +69,7 @@ class Part:
         self.region = region
         self.mask = mask
         self.count = count
-        self._where = None if where is None else ref(where)  # what it divides into is kept as long as it is
+        self._where = where
 
     @property
     def exact(self) -> float:
@@ -87,8 +86,7 @@ class Part:
         """The region's numbers that are admitted, ascending; None for all."""
         if self.mask is None:
             return None
-        where = None if self._where is None else self._where()
-        return np.flatnonzero(self.mask) if where is None else where.rows
+        return np.flatnonzero(self.mask) if self._where is None else self._where.rows
 
 
 class Plan(NamedTuple):

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
@@ -33,10 +34,18 @@ class Addition(NamedTuple):
 
     collection: Collection
     catalog: Catalog
+    thumbnails: Thumbnails
     rows: np.ndarray
     vectors: Mapping[str, np.ndarray]
     table: pa.Table
     first: int = 0
+
+
+class Unfit(Enum):
+    """Why an addition is in no row."""
+
+    DAMAGED = "damaged"
+    OTHER = "of other spaces"
 
 
 class Live:
@@ -51,13 +60,13 @@ class Live:
         self, collection: Collection, stored: Catalog, keys: Mapping[str, str], before: Live | None = None
     ) -> None:
         self._collection = collection
-        self._pictures: dict[str, Thumbnails] = {} if before is None else before._pictures
+        self._pictures: list[Thumbnails] = [] if before is None else before._pictures
         self._lock: threading.Lock = threading.Lock() if before is None else before._lock
         changes = Changes(collection)
         self.stamp = changes.stamp
         self._stored = stored
         self._keys = keys
-        self._opened: dict[str, Addition | None] = _opened(changes, keys, {} if before is None else before._opened)
+        self._opened: dict[str, Addition | Unfit] = _opened(changes, keys, {} if before is None else before._opened)
         if before is not None and list(self._opened) == list(before._opened):
             self.additions: list[Addition] = before.additions
             self.catalog: Catalog = before.catalog
@@ -83,16 +92,25 @@ class Live:
         mask[self.hidden] = False
         return Selection.of(None, mask)
 
-    @property
     def left_out(self) -> int:
-        """How many pictures were added in other spaces, and are in no row."""
+        """How many items were added in other spaces, and are in no row, or only as they were before."""
         changes, items = Changes(self._collection), np.empty(0, ID)
-        for addition_id in [addition_id for addition_id, one in self._opened.items() if one is None]:
-            with suppress(ArtifactError), changes.reading(addition_id):  # a damaged one was told of
+        for addition_id in [addition_id for addition_id, one in self._opened.items() if one is Unfit.OTHER]:
+            with suppress(ArtifactError), changes.reading(addition_id):  # gone, or damaged, meanwhile
                 catalog = Catalog(changes.addition(addition_id).latest("catalog"), mapped=False)
-                items = np.union1d(items, catalog.item_ids[: catalog.n_ready])
-        there = self.catalog.item_ids[: self.catalog.n_ready]
-        return int((~np.isin(items, np.concatenate([there, np.array(sorted(changes.removed()), ID)]))).sum())
+                ids = catalog.item_ids[: catalog.n_ready]
+                items = np.union1d(items, ids[newer(addition_id, ids, self._stored)])
+        if not len(items):
+            return 0
+        elsewhere = np.concatenate([self.catalog.added_ids, np.array(sorted(changes.removed()), ID)])
+        return int((~np.isin(items, elsewhere)).sum())
+
+    def at(self, row: int) -> tuple[Addition | None, int]:
+        """The addition that a row is of, None for a stored one, and which of its rows it is."""
+        for one in self.additions[::-1] if row >= self.catalog.n_stored else []:
+            if row >= one.first:
+                return one, int(one.rows[row - one.first])
+        return None, row
 
     def joined(self, stored: Embeddings, index: Index) -> tuple[np.ndarray | Joined, Index | Tailed]:
         """The vectors of all rows and their search, of a space whose ``index`` has those of the stored ones."""
@@ -103,34 +121,42 @@ class Live:
 
     def thumbnail(self, row: int, side: int) -> bytes:
         """The JPEG that is kept of a row: the smallest of at least ``side`` pixels, or the largest there is."""
-        for one in self.additions[::-1] if row >= self.catalog.n_stored else []:
-            if row >= one.first:
-                return _read(self._thumbnails(one.collection, one.catalog), int(one.rows[row - one.first]), side)
-        return _read(self._thumbnails(self._collection, self.catalog), row, side)
+        addition, at = self.at(row)
+        return _read(self._thumbnails if addition is None else addition.thumbnails, at, side)
 
     @property
     def thumbnail_sizes(self) -> list[int]:
-        return list(self._thumbnails(self._collection, self.catalog).sizes)
+        return list(self._thumbnails.sizes)
 
-    def _thumbnails(self, collection: Collection, catalog: Catalog) -> Thumbnails:
+    @property
+    def _thumbnails(self) -> Thumbnails:
         with self._lock:
-            if catalog.artifact.id not in self._pictures:
-                self._pictures[catalog.artifact.id] = Thumbnails(collection.parent(catalog.artifact, "thumbnails"))
-            return self._pictures[catalog.artifact.id]
+            if not self._pictures:
+                self._pictures.append(Thumbnails(self._collection.parent(self._stored.artifact, "thumbnails")))
+            return self._pictures[0]
 
     def _hidden(self, removed: frozenset[str]) -> np.ndarray:
         added = self.catalog.added_ids
         gone = np.array(sorted(removed), ID)
+        if not len(added) and not len(gone):
+            return np.empty(0, np.int64)
         stored = self._stored.find(np.concatenate([added, gone]))
         late = self._stored.n_ready + np.flatnonzero(np.isin(added, gone))
         return np.unique(np.concatenate([stored[(stored >= 0) & (stored < self._stored.n_ready)], late]))
 
 
+def newer(addition_id: str, ids: np.ndarray, catalog: Catalog) -> np.ndarray:
+    """(m,) bool: which of an addition's items ``ids`` (m,) a catalog does not know, or only as they were before."""
+    if addition_id > catalog.artifact.id:
+        return np.ones(len(ids), bool)
+    return np.asarray(catalog.find(ids) < 0)
+
+
 def _opened(
-    changes: Changes, keys: Mapping[str, str], before: dict[str, Addition | None]
-) -> dict[str, Addition | None]:
-    """The additions there are, by id, the oldest first, with all their rows; None: one of other spaces, or damaged."""
-    found: dict[str, Addition | None] = {}
+    changes: Changes, keys: Mapping[str, str], before: Mapping[str, Addition | Unfit]
+) -> dict[str, Addition | Unfit]:
+    """The additions there are, by id, the oldest first, with all their rows."""
+    found: dict[str, Addition | Unfit] = {}
     for addition_id in changes.ids():
         if addition_id in before:
             found[addition_id] = before[addition_id]
@@ -139,35 +165,35 @@ def _opened(
             found[addition_id] = _addition(changes, addition_id, keys)
         except ArtifactError as error:
             log.error("Left out: %s", error)
-            found[addition_id] = None
+            found[addition_id] = Unfit.DAMAGED
     return found
 
 
-def _addition(changes: Changes, addition_id: str, keys: Mapping[str, str]) -> Addition | None:
-    """With all its rows; None where it is of other spaces. ArtifactError where it is damaged."""
+def _addition(changes: Changes, addition_id: str, keys: Mapping[str, str]) -> Addition | Unfit:
+    """With all its rows, unless it is of other spaces. ArtifactError where it is damaged."""
     small = changes.addition(addition_id)
     spaces = changes.spaces(addition_id)
     if any(spaces.get(name) != key for name, key in keys.items()):
         log.info("Addition '%s' is of other spaces than this release has. The next build takes it along", addition_id)
-        return None
+        return Unfit.OTHER
     with changes.reading(addition_id):
         catalog = Catalog(small.latest("catalog"), mapped=False)
+        thumbnails = Thumbnails(small.parent(catalog.artifact, "thumbnails"))
         vectors = {name: _vectors(small, name, catalog) for name in keys}
         table = pq.read_table(catalog.artifact.file(FILE))
-    return Addition(small, catalog, np.arange(catalog.n_ready), vectors, table)
+    return Addition(small, catalog, thumbnails, np.arange(catalog.n_ready), vectors, table)
 
 
-def _counted(opened: dict[str, Addition | None], stored: Catalog) -> list[Addition]:
+def _counted(opened: dict[str, Addition | Unfit], stored: Catalog) -> list[Addition]:
     """Those that can be searched in every space, each with the rows that nothing newer stands for."""
     seen: set[bytes] = set()
     found = []
     for addition_id, addition in reversed(opened.items()):  # the newest row of an item counts
-        if addition is None:
+        if isinstance(addition, Unfit):
             continue
         ids = addition.catalog.item_ids[: addition.catalog.n_ready]
-        older = addition_id < stored.artifact.id  # the catalog was made later, and knows
-        settled = (stored.find(ids) >= 0).tolist() if older else [False] * len(ids)
-        rows = [i for i, item in enumerate(ids.tolist()) if item not in seen and not settled[i]]
+        unknown = newer(addition_id, ids, stored).tolist()
+        rows = [i for i, item in enumerate(ids.tolist()) if item not in seen and unknown[i]]
         seen.update(ids.tolist())
         if rows:
             found.append(addition._replace(rows=np.array(rows, np.int64)))

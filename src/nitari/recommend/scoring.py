@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from nitari import guess
 from nitari.errors import ConfigError
 from nitari.space import Space
 
@@ -17,7 +18,7 @@ def check_weights(weights: Mapping[str, float], spaces: Iterable[str]) -> dict[s
     known = list(spaces)
     unknown = [name for name in weights if name not in known]
     if unknown:
-        raise ConfigError(f"weights names the space '{unknown[0]}'. This release has: {', '.join(known)}")
+        raise ConfigError(guess.unknown("weights names the space", unknown[0], known, "This release has"))
     if not all(np.isfinite(value) and value >= 0 for value in weights.values()) or not any(weights.values()):
         raise ConfigError(f"weights are {dict(weights)}. None may be below 0, and one must be above it")
     return {name: float(value) for name, value in weights.items() if value}

@@ -19,7 +19,7 @@ from nitari.recommend.copies import copy_distance
 from nitari.recommend.scoring import check_weights
 from nitari.steps import Progress, servers, silent
 from nitari.steps.additions import carry
-from nitari.steps.freshness import outdated, renewal
+from nitari.steps.freshness import outdated
 from nitari.steps.indexes import choose, facet_columns, made
 from nitari.steps.rebuild import rebuild
 from nitari.steps.text import index_text
@@ -137,7 +137,7 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
         if len(fresh[name].vectors) != catalog.manifest.counts["ready"]:
             raise DamagedArtifactError(
                 f"embeddings '{name}/{artifact.id}' holds {len(fresh[name].vectors)} vectors, its catalog "
-                f"{catalog.manifest.counts['ready']} ready items. Run: {renewal(collection, name)}"
+                f"{catalog.manifest.counts['ready']} ready items. Run: {_renew(collection, name)}"
             )
     if left and (spaces is not None or not fresh):
         raise ArtifactError("\n".join(left))
@@ -146,10 +146,10 @@ def _fresh(collection: Collection, catalog: Artifact, spaces: Sequence[str] | No
     if not fresh and compared:
         raise ArtifactError(
             f"Collection '{collection.name}' has only spaces made to compare with: {', '.join(compared)}. Extract one to be "
-            f"served: {renewal(collection, 'encoder')}, or name some: release.spaces=[{compared[0]}]"
+            f"served: {_renew(collection, 'encoder')}, or name some: release.spaces=[{compared[0]}]"
         )
     if not fresh:
-        raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {renewal(collection, 'encoder')}")
+        raise ArtifactError(f"Collection '{collection.name}' has no space yet. Run: {_renew(collection, 'encoder')}")
     return fresh
 
 
@@ -163,6 +163,10 @@ def _annotations(collection: Collection, catalog: Catalog) -> dict[str, Artifact
                 *(name, catalog.artifact.id, collection.command("annotate", f"annotator={name}")),
             )
     return {f"{ANNOTATION}{name}": annotation for name, annotation in found.items()}
+
+
+def _renew(collection: Collection, space: str) -> str:
+    return collection.command("extract", f"extractor={space}")
 
 
 def _weights(spaces: Sequence[str], weights: Mapping[str, float] | None) -> dict[str, float]:
@@ -192,15 +196,16 @@ def _warn_of_less(collection: Collection, asked: Mapping[str, Any], more: Sequen
             log.warning(
                 "The current release has space '%s', which was made only to compare with, and this one has not. "
                 "Have it in each build with: %s",
-                *(space, renewal(collection, space)),
+                *(space, _renew(collection, space)),
             )
     before = served.get("asked", {})
-    for name, setting in (("text", "text.columns"), ("facets", "facets")):
-        if before.get(name) and not asked[name]:
-            log.warning(
-                "The current release was built with %s=[%s], this one without. Keep them with: %s",
-                *(setting, ",".join(before[name]), rebuild(collection, {**asked, name: before[name]}, *more)),
-            )
+    lost = {name: before[name] for name in ("text", "facets") if before.get(name) and not asked[name]}
+    if lost:
+        said = (f"{ {'text': 'text.columns'}.get(name, name) }=[{','.join(names)}]" for name, names in lost.items())
+        log.warning(
+            "The current release was built with %s, this one without. Keep them with: %s",
+            *(" and ".join(said), rebuild(collection, {**asked, **lost}, *more)),
+        )
 
 
 def _release(collection: Collection, parents: Mapping[str, Artifact], info: Mapping[str, Any]) -> Artifact:

@@ -18,18 +18,13 @@ def outdated(collection: Collection, space: str, embeddings: Artifact, catalog: 
         return None
     return (
         f"Space '{space}' was extracted from catalog {made_from['id']}, the newest is {catalog.id}. "
-        f"Run: {renewal(collection, space)}"
+        f"Run: {collection.command('extract', f'extractor={space}')}"
     )
-
-
-def renewal(collection: Collection, space: str) -> str:
-    """The command that extracts a space."""
-    return collection.command("extract", f"extractor={space}")
 
 
 def left_out(collection: Collection, live: Live) -> int:
     """How many pictures were appended in other spaces than ``live`` asks; where there are some, that is warned of."""
-    if n := live.left_out:
+    if n := live.left_out():
         log.warning(
             "%d appended picture%s not compared: not extracted in the same spaces. What takes them in: %s",
             *(n, " is" if n == 1 else "s are", collection.command("show")),

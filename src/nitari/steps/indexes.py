@@ -14,6 +14,7 @@ from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
+from nitari.guess import unknown
 from nitari.index import create, open_index, served
 from nitari.index.tuning import tune
 from nitari.target import resolve
@@ -55,12 +56,15 @@ def choose(
 
 def facet_columns(catalog: Catalog, facets: Sequence[str]) -> pa.Table:
     """(n_ready,) values of the columns that searches are filtered by."""
-    unknown = [name for name in facets if name not in catalog.schema.names]
-    if unknown:
-        raise ConfigError(
-            f"facets names the column '{unknown[0]}'. The catalog has: {', '.join(catalog.attributes) or 'none of your own'}"
-        )
+    check_facets(facets, catalog.schema)
     return pa.table({name: catalog.ready(name) for name in facets})
+
+
+def check_facets(facets: Sequence[str], schema: pa.Schema) -> None:
+    """ConfigError where one is unknown."""
+    for name in facets:
+        if name not in schema.names:
+            raise ConfigError(unknown("facets names", name, schema.names, "The catalog has"))
 
 
 LAYOUT = 2

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from nitari.artifact import Artifact, sync
 from nitari.catalog import Catalog
+from nitari.changes import Stamp
 from nitari.collection import Collection
 from nitari.executor import available_cores
 from nitari.recommend.verdict import VERDICTS
@@ -73,6 +74,7 @@ def infringe(
     source: Source,
     work: Path,
     *,
+    changes: Stamp | None = None,
     threads: int | None = None,
     reading: Progress = silent,
     comparing: Progress = silent,
@@ -80,7 +82,8 @@ def infringe(
     """Read the source's pictures into ``work`` as ingest does, and compare each with the release's.
 
     The same limits, thumbnails and treatment as the release's own pictures had. A picture that cannot be read has its
-    reason and ends nothing. Run again with the same ``work``, what was read and compared before is kept.
+    reason and ends nothing. Run again with the same ``work``, what was read and compared before is kept; compared with
+    a release as ``changes`` had left it.
     """
     collection = Collection(work, "foreign")
     settings = matcher.pictures.thumbnails
@@ -100,7 +103,7 @@ def infringe(
     foreign = Pictures(collection, catalog)
     key = {
         "release": release.manifest.digest,
-        "changes": matcher.stamp,
+        "changes": changes,
         "foreign": artifact.manifest.digest,
         "matcher": [matcher.k, matcher.turned, matcher.trimmed, matcher.checks],
         "spaces": {name: list(space.limit or ()) for name, space in matcher.spaces.items()},

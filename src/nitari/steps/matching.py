@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nitari.catalog import Catalog
-from nitari.changes import Stamp
 from nitari.errors import PictureError
 from nitari.extractor.stored import Finished
 from nitari.filters import Selection
@@ -62,7 +61,7 @@ class _Found:
 class Matcher:
     """Thread-safe. ``k`` originals are told a picture. ``turned`` also asks with the picture's other seven orientations,
     ``trimmed`` without uniform borders; ``checks`` is how many originals that no space calls a copy are compared in
-    geometry, and by pixels where that agrees (needs OpenCV; 0: none). ``where`` are the rows that count, None all, as of ``stamp``.
+    geometry, and by pixels where that agrees (needs OpenCV; 0: none). ``where`` are the rows that count, None all.
     """
 
     def __init__(
@@ -75,10 +74,8 @@ class Matcher:
         trimmed: bool = True,
         checks: int = 0,
         where: Selection | None = None,
-        stamp: Stamp | None = None,
     ) -> None:
         self.pictures = pictures
-        self.stamp = stamp
         self.spaces = spaces
         self.k = k
         self.turned = turned

@@ -14,6 +14,7 @@ from nitari.cells import ID
 from nitari.changes import Changes, Told
 from nitari.collection import Collection
 from nitari.errors import ArtifactError
+from nitari.recommend.live import newer
 
 
 class Pending(NamedTuple):
@@ -55,20 +56,13 @@ def pending(collection: Collection) -> Pending:
             continue
         there = np.union1d(there, ids)
         ids = np.setdiff1d(ids, gone)
-        late = np.union1d(late, _newer(ids, addition, served))
-        if len(_newer(ids, addition, known)):
+        late = np.union1d(late, ids if served is None else ids[newer(addition, ids, served)])
+        if known is None or newer(addition, ids, known).any():
             lacking.append(changes.told(addition) or Told("SOURCE", "folder", "PATH", 0))
     move, ingest = _way_in(collection, lacking, {} if newest is None else newest.manifest.info["sources"])
     held = int(np.isin(gone, there).sum())
     purge = collection.command("purge") if held else None
     return Pending(len(late), move, ingest, damaged, len(gone), held, purge)
-
-
-def _newer(ids: np.ndarray, addition: str, catalog: Catalog | None) -> np.ndarray:
-    """Those of an addition's items that a catalog does not have, or has as they were before."""
-    if catalog is None or addition > catalog.artifact.id:
-        return ids
-    return ids[catalog.find(ids) < 0]
 
 
 def _way_in(

@@ -81,13 +81,12 @@ class LivePictures(Pictures):
 
     def __init__(self, collection: Collection, live: Live) -> None:
         super().__init__(collection, live.catalog)
-        self._added = [(one.first, one.rows, Pictures(one.collection, one.catalog)) for one in live.additions]
+        self._live = live
+        self._added = {one.first: Pictures(one.collection, one.catalog) for one in live.additions}
 
     def read(self, rows: Iterable[int], side: int) -> list[np.ndarray]:
         return [self._read(int(row), side) for row in rows]
 
     def _read(self, row: int, side: int) -> np.ndarray:
-        for first, rows, pictures in reversed(self._added):
-            if row >= first:
-                return pictures.read([rows[row - first]], side)[0]
-        return super().read([row], side)[0]
+        addition, at = self._live.at(row)
+        return super().read([row], side)[0] if addition is None else self._added[addition.first].read([at], side)[0]

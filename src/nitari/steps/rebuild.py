@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +14,8 @@ import yaml
 from nitari.artifact import Artifact
 from nitari.collection import Collection
 
+_BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEYWORDS = ("true", "false", "null", "inf", "nan")  # of Hydra's grammar
 _NAMES = {
     "target": "target",
     "seed": "seed",
@@ -67,7 +70,7 @@ def _read(name: str) -> dict[str, Any]:
     if name != "build":
         return settings
     groups = [group for group in settings.pop("defaults") if isinstance(group, dict)]
-    found = {"seed": 0} | {key: value for group in groups for key, value in group.items()}
+    found = {"seed": _read("base")["seed"]} | {key: value for group in groups for key, value in group.items()}
     for key, value in settings.items():
         nested = isinstance(value, dict)
         found |= {f"{key}.{inner}": at for inner, at in value.items()} if nested else {key: value}
@@ -82,4 +85,7 @@ def _typed(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_typed, value)) + "]"
     text = str(value)
-    return text if not isinstance(value, str) or text.replace("_", "").isalnum() else f'"{text}"'
+    if not isinstance(value, str) or (_BARE.fullmatch(text) and text.lower() not in _KEYWORDS):
+        return text
+    text = re.sub(r'(\\*)"', r'\1\1\\"', text)  # as Hydra's grammar has it: backslashes count before a quote only
+    return '"' + re.sub(r"(\\+)$", r"\1\1", text).replace("${", "\\${") + '"'

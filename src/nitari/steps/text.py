@@ -11,6 +11,7 @@ from nitari.artifact import Artifact, publish
 from nitari.catalog import ANNOTATION, Catalog
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
+from nitari.guess import unknown
 from nitari.text.build import write
 from nitari.text.columns import texts
 
@@ -24,15 +25,7 @@ def index_text(collection: Collection, catalog: Catalog, columns: Sequence[str])
     Raises ConfigError where a column is unknown or holds no text.
     """
     columns = list(dict.fromkeys(columns))
-    if not columns:
-        raise ConfigError("text.columns is empty. Name at least one column, or give text=null")
-    for name in columns:
-        if name not in catalog.schema.names:
-            raise ConfigError(
-                f"text.columns names '{name}', the catalog has no such column. It has: {', '.join(catalog.schema.names)}"
-            )
-        if not _is_text(kind := catalog.schema.field(name).type):
-            raise ConfigError(f"text.columns names '{name}', which holds {kind}. Name columns that hold text")
+    check(columns, catalog.schema)
     parents = {"catalog": catalog.artifact}
     for name, annotation in catalog.annotations.items():
         if set(columns) & set(annotation.manifest.info["columns"]):
@@ -52,6 +45,17 @@ def index_text(collection: Collection, catalog: Catalog, columns: Sequence[str])
     log.info("Indexing the text of %s items", f"{catalog.n_ready:,}")
     counts = write(work, texts(catalog, columns))
     return publish(work, collection.folder("text"), "text", parents=parents, counts=counts, config={"columns": columns})
+
+
+def check(columns: Sequence[str], schema: pa.Schema) -> None:
+    """ConfigError where one of ``columns`` is unknown or holds no text, or there are none."""
+    if not columns:
+        raise ConfigError("text.columns is empty. Name at least one column, or give text=null")
+    for name in columns:
+        if name not in schema.names:
+            raise ConfigError(unknown("text.columns names", name, schema.names, "The catalog has"))
+        if not _is_text(kind := schema.field(name).type):
+            raise ConfigError(f"text.columns names '{name}', which holds {kind}. Name columns that hold text")
 
 
 def _is_text(kind: pa.DataType) -> bool:
