@@ -22,6 +22,7 @@ class Joined:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         if isinstance(rows, int | np.integer):
+            rows = rows if rows >= 0 else rows + len(self)
             return np.asarray(self._stored[rows] if rows < n else self._added[rows - n])
         late = rows >= n
         if not late.any():

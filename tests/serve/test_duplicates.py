@@ -121,6 +121,10 @@ def test_a_space_that_is_out_of_date_is_told_of(tmp_path, ask, make_pictures, in
     assert "Run: nitari extract collection=old" in caplog.text
     assert "Only the same bytes are compared" in caplog.text
     caplog.clear()
+    extract(collection, create({"_target_": "nitari.extractor.pdq.PdqExtractor", "name": "zhash"}))
+    assert json.loads(ask(*words))["space"] == "zhash"  # of the same kind, whatever its name
+    assert not caplog.text
+    shutil.rmtree(collection.path / "embeddings" / "zhash")
     extract(collection, create({"_target_": "nitari.extractor.phash.PhashExtractor"}))
     assert json.loads(ask(*words))["space"] == "phash"
     assert "Space 'phash' is asked instead" in caplog.text

@@ -54,6 +54,25 @@ def test_a_column_that_will_not_be_there_is_said_before_the_training(configured,
     assert collection.find("catalog") is not None
     assert collection.find("encoder") is None
     pipeline.check_columns(configured("text.columns=[main_colour]", "facets=[shape]"))
+    for words, said in (
+        ("labels=2024", "labels names '2024'"),
+        ("facets=[2024]", "facets names '2024'"),
+        ("text.columns=[width]", "which holds int32"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            pipeline.check_columns(configured(words))
+
+
+def test_where_nitari_is_not_on_the_path_it_is_put_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(pipeline, "which", lambda name: "/usr/bin/nitari")
+    assert pipeline._activate() == []
+    monkeypatch.setattr(pipeline, "which", lambda name: None)
+    (tmp_path / "a b").mkdir()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a b" / "python"))
+    assert pipeline._activate() == []
+    (tmp_path / "a b" / "activate").touch()
+    monkeypatch.chdir(tmp_path)
+    assert pipeline._activate() == ["  . 'a b/activate'"]
 
 
 def test_an_extractor_with_open_settings_is_run_as_its_space_was_made(configured, tmp_path, resnet, ingest_folder):
