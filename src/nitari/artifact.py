@@ -152,7 +152,7 @@ def publish(
     destination: Path,
     kind: str,
     *,
-    parents: Mapping[str, Artifact] | None = None,
+    parents: Mapping[str, Artifact | Mapping[str, str]] | None = None,
     counts: Mapping[str, int] | None = None,
     config: Mapping[str, Any] | None = None,
     info: Mapping[str, Any] | None = None,
@@ -160,7 +160,8 @@ def publish(
 ) -> Artifact:
     """Checksum everything under ``work``, write its manifest, fsync, and rename it to ``destination``/<id>.
 
-    ``work`` must be on the same file system. Killed before the rename, nothing was published.
+    ``work`` must be on the same file system. Killed before the rename, nothing was published. A parent may be given by
+    its ``Artifact.reference``.
     """
     (work / MANIFEST).unlink(missing_ok=True)
     files: dict[str, dict[str, Any]] = {}
@@ -175,7 +176,10 @@ def publish(
         config=json.loads(json.dumps(dict(config or {}))),
         info=json.loads(json.dumps(dict(info or {}))),
         files=files,
-        parents={role: parent.reference for role, parent in (parents or {}).items()},
+        parents={
+            role: parent.reference if isinstance(parent, Artifact) else dict(parent)
+            for role, parent in (parents or {}).items()
+        },
         mlflow_run=mlflow_run,
     )
     return admit(work, destination, manifest)

@@ -203,8 +203,6 @@ def test_a_facet_that_is_asked_for_whole_is_admitted_whole(exact, columns):
     (way,) = index._facets.divide(less, N)
     assert [part.mask.sum() for part in way] == [less.count]
     assert not np.isin(index.search(vectors[[3]], 5, where=less).rows, [3, 70]).any()
-    other = Selection.of(masks.select("shelf=a").filter, masks.select("colour=blue").mask(N).copy())
-    assert all(part.mask is not None for way in index._facets.divide(other, N) for part in way)
 
 
 def test_a_query_far_from_what_is_admitted_is_scanned_at_once(graph, columns):

@@ -4,19 +4,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nitari.annotator.map import MapAnnotator
 from nitari.catalog import Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError
 from nitari.extractor.pixels import PixelsExtractor
+from nitari.extractor.random import RandomExtractor
 from nitari.recommend.recommender import Recommender
 from nitari.source.folder import FolderSource
+from nitari.steps.annotate import annotate
 from nitari.steps.append import append
 from nitari.steps.build import build
 from nitari.steps.extract import extract
 from nitari.steps.ingest import ingest
 from nitari.steps.purge import purge
+from nitari.steps.status import stale
 from nitari.thumbnails import Thumbnails
 
 POST = {"center": True, "pca": 8, "whiten": 0.5}
@@ -37,6 +41,38 @@ def shoes(tmp_path: Path, make_pictures: Callable[..., list[Path]]) -> Collectio
 
 def held(collection: Collection, needle: bytes) -> list[str]:
     return [str(path) for path in collection.path.rglob("*") if path.is_file() and needle in path.read_bytes()]
+
+
+def test_what_compares_vectors_is_purged_again_and_again(shoes: Collection):
+    """An annotation of a space goes on with the space as it was made without the removed items."""
+    names = Catalog(shoes.latest("catalog")).item_ids[:12].astype(str).tolist()
+    annotate(shoes, MapAnnotator(space="pixels"), threads=1)
+    build(shoes, {"_target_": "nitari.index.exact.Exact"})
+    for item in names[2:5]:
+        Changes(shoes).remove([item])
+        assert purge(shoes).items == 1
+        annotation = shoes.latest("annotation", "map")
+        shoes.parent(annotation, "embeddings:pixels", "pixels")
+        assert not any(entry.what.startswith("annotation") for entry in stale(shoes))
+    assert Catalog(shoes.latest("catalog")).n_ready == 9
+
+
+def test_stale_spaces_that_are_only_compared_with_stop_no_purge_and_the_others_are_named_together(shoes: Collection):
+    extract(shoes, RandomExtractor(), threads=1)  # nobody serves it
+    for name in ("one", "two"):
+        extract(shoes, PixelsExtractor(name), threads=1)
+    ingest(shoes, FolderSource(str(shoes.path.parent / "pictures")).listing(), source_name="main", workers=1)
+    extract(shoes, PixelsExtractor(), postprocess=POST, threads=1)
+    build(shoes, {"_target_": "nitari.index.exact.Exact"})
+    item = Catalog(shoes.latest("catalog")).item_ids[3].decode()
+    Changes(shoes).remove([item])
+    with pytest.raises(ArtifactError) as caught:
+        purge(shoes)
+    assert [line.split("'")[1] for line in str(caught.value).splitlines()] == ["embeddings/one", "embeddings/two"]
+    for name in ("one", "two"):
+        extract(shoes, PixelsExtractor(name), threads=1)
+    assert purge(shoes).items == 1
+    assert "random" not in shoes.spaces()
 
 
 def test_nothing_of_a_purged_item_is_left(shoes: Collection):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import FILE as VECTORS
 from nitari.errors import ArtifactError
+from nitari.extractor.stored import baseline, comparison
 from nitari.steps import Progress, silent
 from nitari.steps.annotate import DONE
 from nitari.steps.build import build
@@ -105,15 +107,32 @@ def _shards(thumbnails: Artifact) -> list[str]:
 
 def _alignable(collection: Collection, newest: Catalog) -> None:
     """Raise ArtifactError unless every space and annotation has a row of each picture that will be kept."""
+    lost, left = [], _compared(collection)
     for kind in ("embeddings", "annotation"):
         for name in collection.spaces(kind):
-            if (_rows(collection, collection.latest(kind, name), newest) < 0).any():
-                job, group = ("extract", "extractor") if kind == "embeddings" else ("annotate", "annotator")
-                raise ArtifactError(
-                    f"'{kind}/{name}' was made from an older catalog and would be lost. "
-                    f"Renew it with: {collection.command(job, f'{group}={name}')}, "
-                    f"or remove '{collection.folder(kind, name)}'"
-                )
+            artifact = collection.latest(kind, name)
+            if (kind == "embeddings" and name in left) or not (_rows(collection, artifact, newest) < 0).any():
+                continue
+            job, group = ("extract", "extractor") if kind == "embeddings" else ("annotate", "annotator")
+            lost.append(
+                f"'{kind}/{name}' was made from an older catalog and would be lost. "
+                f"Renew it with: {collection.command(job, f'{group}={name}')}, or remove '{collection.folder(kind, name)}'"
+            )
+    if lost:
+        raise ArtifactError("\n".join(lost))
+
+
+def _compared(collection: Collection) -> list[str]:
+    """Stale spaces that are there only to measure others by: ``evaluate`` makes them anew when they are asked for."""
+    catalog = collection.latest("catalog")
+    served = collection.release().manifest.info["spaces"] if collection.current else []
+    newest = {name: collection.latest("embeddings", name) for name in collection.spaces() if name not in served}
+    return [
+        name
+        for name, made in newest.items()
+        if (comparison(made) or baseline(made))
+        and made.manifest.parents["catalog"]["digest"] != catalog.manifest.digest
+    ]
 
 
 def _rows(collection: Collection, artifact: Artifact, newest: Catalog) -> np.ndarray:
@@ -133,17 +152,21 @@ def _kept_of(catalog: Artifact, removed: np.ndarray) -> list[bytes]:
 def _rewrite(collection: Collection, removed: np.ndarray) -> None:
     """Publish the newest catalog without the removed items, where it has any, and everything row-aligned with it."""
     old = Catalog(collection.latest("catalog"))
+    left = _compared(collection)
     work = collection.work("purge", {"catalog": old.artifact.manifest.digest})
     new = old
     thumbnails = collection.parent(old.artifact, "thumbnails")
     if any(_holds(thumbnails.path / name, removed) for name in _shards(thumbnails)):
         new = Catalog(_catalog(collection, old, removed, work))
-    for kind in ("embeddings", "annotation"):
+    made: dict[str, Artifact] = {}  # by the digest of what each was made of
+    for kind in ("embeddings", "annotation"):  # of which some compare those
         for name in collection.spaces(kind):
             artifact = collection.latest(kind, name)
+            if kind == "embeddings" and name in left:
+                continue
             if artifact.manifest.parents["catalog"]["digest"] != new.artifact.manifest.digest:
-                keep = _rows(collection, artifact, new)
-                _aligned(collection, artifact, name, new.artifact, keep, _emptied(work / kind / name))
+                keep, out = _rows(collection, artifact, new), _emptied(work / kind / name)
+                made[artifact.manifest.digest] = _aligned(collection, artifact, name, new.artifact, keep, out, made)
     collection.discard(work)
 
 
@@ -200,9 +223,15 @@ def _holds(shard: Path, removed: np.ndarray) -> bool:
 
 
 def _aligned(
-    collection: Collection, artifact: Artifact, name: str, catalog: Artifact, keep: np.ndarray, out: Path
-) -> None:
-    """Embeddings or an annotation once more, of the rows that are kept."""
+    collection: Collection,
+    artifact: Artifact,
+    name: str,
+    catalog: Artifact,
+    keep: np.ndarray,
+    out: Path,
+    made: Mapping[str, Artifact],
+) -> Artifact:
+    """Embeddings or an annotation once more, of the rows that are kept; what it was made from is what was ``made`` of that."""
     manifest = artifact.manifest
     for file in manifest.files:
         source, target = artifact.file(file), out / file
@@ -217,23 +246,19 @@ def _aligned(
             pq.write_table(pq.read_table(source).take(pa.array(keep)), target)
         elif not file.endswith(_DRAWN):
             shutil.copyfile(source, target)
-    others = {role: collection.parent(artifact, role, _space(role)) for role in manifest.parents if role != "catalog"}
+    others = {role: made.get(pinned["digest"], pinned) for role, pinned in manifest.parents.items()}
     counts = {
         key: len(keep) if key in ("vectors", "pictures") else min(n, len(keep)) for key, n in manifest.counts.items()
     }
-    publish(
+    return publish(
         out,
         collection.folder(manifest.kind, name),
         manifest.kind,
-        parents={"catalog": catalog, **others},
+        parents={**others, "catalog": catalog},
         counts=counts,
         config=manifest.config,
         info=manifest.info,
     )
-
-
-def _space(role: str) -> str | None:
-    return role.partition(":")[2] or None
 
 
 def _delete_old(collection: Collection) -> int:
