@@ -8,7 +8,8 @@ Verdicts: exact (the same bytes), copy (within a distance that none of 240 other
 once one is laid over the other), likely (worth a look: near, or alike in geometry, as are pictures of one scene), no. One that cannot be read is listed with its reason. With out=FOLDER
 the table, the summary and sheets of pairs side by side are written there; killed, the same command goes on. Originals are
 those of the release and what was appended since, without what was removed. Cut-outs of less than two thirds are
-found where the release has the space visual_words (nitari extract extractor=visual_words): it proposes what to lay over.
+found where the release has the space visual_words, which proposes what to lay over: nitari extract collection=shoes
+extractor=visual_words, then nitari build collection=shoes.
 
 Settings:
 
@@ -121,6 +122,7 @@ def run(
         "verdicts": counts,
         "found": {verdict: found.best(verdict, SHOWN) for verdict in ("exact", "copy", "likely")},
         "unreadable": found.unreadable(SHOWN),
+        "hint": _hint(collection, [name for name, one in matcher.spaces.items() if not one.limit], counts),
         "files": [],
     }
     if out is not None:
@@ -152,8 +154,21 @@ def show(found: Mapping[str, Any]) -> str:
     if found["unreadable"]:
         more = f", the first {len(found['unreadable'])}" if counts["unreadable"] > len(found["unreadable"]) else ""
         lines += ["", f"unreadable{more}:", *(f"  {one['query']}  {one['message']}" for one in found["unreadable"])]
+    if found["hint"]:
+        lines += ["", found["hint"]]
     lines += [""] + [f"Written: {file}" for file in found["files"]]
     return "\n".join(lines).rstrip()
+
+
+def _hint(collection: Collection, proposing: Sequence[str], counts: Mapping[str, int]) -> str | None:
+    """What would find more, where something was called no copy."""
+    if proposing or not counts["no"] + counts["likely"]:
+        return None
+    first = collection.command("extract", "extractor=visual_words")
+    return (
+        "Cut-outs and quarter turns are found where the release has the space visual_words (with the extra 'local'): "
+        f"{first} && {collection.command('build')}"
+    )
 
 
 def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> tuple[Any, Any]:

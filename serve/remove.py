@@ -57,8 +57,23 @@ def main(words: Sequence[str]) -> int:
     }
     what = "Restored" if values["restore"] else "Removed"
     text = f"{what} {changed:,} of {len(chosen):,} items; {result['removed']:,} are removed in all"
+    if values["restore"] and (lost := _purged(collection, chosen)):
+        result["purged"] = lost
+        text += (
+            f"\n{lost:,} of them {'was' if lost == 1 else 'were'} purged meanwhile, and come{'s' * (lost == 1)} back when the "
+            f"source is read again: {collection.command('ingest', 'source.path=…')}"
+        )
     print(json.dumps(result) if as_json else text)
     return 0
+
+
+def _purged(collection: Collection, chosen: Sequence[str]) -> int:
+    """How many of the items are in no row that could be shown."""
+    from nitari.catalog import Catalog
+    from nitari.recommend.live import Live
+
+    catalog = Live(collection, Catalog(collection.latest("catalog")), {}).catalog
+    return len(set(chosen) - {item.decode() for item in catalog.item_ids[: catalog.n_ready].tolist()})
 
 
 def _chosen(collection: Collection, values: dict[str, Any]) -> list[str]:
@@ -71,7 +86,16 @@ def _chosen(collection: Collection, values: dict[str, Any]) -> list[str]:
         selection = catalog.select(values["where"])
         return [] if selection is None else [ids[row].decode() for row in selection.rows]
     removed = Changes(collection).removed()
-    named = [unquote(item) for item in items(values["items"])]
+
+    def one(item: str) -> str:
+        return item if item in removed else ids[catalog.row(item)].decode()
+
+    whole, named = unquote(values["items"]), [unquote(item) for item in items(values["items"])]
     if not named:
         raise QueryError("items is empty. Give item ids or file names, separated by commas")
-    return [item if item in removed else ids[catalog.row(item)].decode() for item in named]
+    try:
+        return [one(whole)]  # a name may have commas
+    except QueryError:
+        if len(named) == 1 and named[0] == whole:
+            raise
+    return [one(item) for item in named]

@@ -62,7 +62,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         collection,
         listing,
         source_name=source.name,
-        sizes=plain(cfg.thumbnails),
+        sizes=[cfg.thumbnails] if isinstance(cfg.thumbnails, int) else plain(cfg.thumbnails),
         limits=Limits(**limits),
         background=plain(cfg.background),
         quality=cfg.quality,

@@ -182,19 +182,19 @@ class Catalog:
         """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
         stored = self if self._own is None else self._own
         row = self._newer.get(item, -1)
+        unknown_item = f"The catalog has no item '{item}'. Give an item_id or a file_name from it"
         if row < 0 and item.isascii() and 0 < len(item) <= ID.itemsize:
             row = int(stored.find(np.array([item.encode()], ID))[0])
             row += self.added.num_rows if row >= self.n_stored else 0
         if row < 0 and LIKE_ID.fullmatch(item):  # no file name is looked for: that reads them all
-            raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
+            raise QueryError(unknown_item)
         if row < 0:
             rows = np.flatnonzero(pc.equal(self.column("file_name"), item).to_numpy(zero_copy_only=False))
-            newer = [
-                row for row in rows if row >= self.n_stored or str(self.column("item_id")[int(row)]) not in self._newer
-            ]
+            own, late = self.column("item_id"), range(self.n_stored, self.n_ready)
+            newer = [row for row in rows if row in late or str(own[int(row)]) not in self._newer]
             rows = np.array(newer, np.int64) if self._newer else rows
             if not len(rows):
-                raise QueryError(f"The catalog has no item '{item}'. Give an item_id or a file_name from it")
+                raise QueryError(unknown_item)
             if len(rows) > 1:
                 ids = ", ".join(self.ids(rows[:3].tolist()))
                 raise QueryError(f"{len(rows)} items have the file_name '{item}'. Give one of their ids: {ids}")

@@ -160,8 +160,13 @@ def test_visual_words_propose_what_a_part_was_cut_from(tmp_path, ingest_folder, 
     assert best["file_name"] == "2.png"
     assert (best["verdict"], best["evidence"]) == ("copy", "alignment")
     assert "distance_visual_words" not in best
+    assert found["hint"] is None
     infringe.main([*words, "checks=0"])
-    assert json.loads(capsys.readouterr().out)["proposing"] == []
+    found = json.loads(capsys.readouterr().out)
+    assert found["proposing"] == []
+    assert f"nitari extract collection=parts root={tmp_path} extractor=visual_words && nitari build" in found["hint"]
+    infringe.main([*words[:-1], "checks=0"])
+    assert found["hint"] in capsys.readouterr().out
 
 
 def test_a_killed_run_goes_on(root, foreign, tmp_path, capsys, monkeypatch):

@@ -413,6 +413,8 @@ def test_what_cannot_train_is_said(collection: Collection, tmp_path: Path):
     assert status(collection)["unfinished"] == []
     with pytest.raises(ArtifactError, match="nitari ingest collection=empty"):
         fit(Collection(tmp_path, "empty"), RECIPE)
+    with pytest.raises(ConfigError, match=r"trainer\.accelerator is 'tpu'.*auto"):
+        fit(collection, change(accelerator="tpu"))
     with pytest.raises(NitariError, match=r"diverged.*trainer\.lr"):
         fit(collection, change(lr=1e30))
     assert collection.find("encoder") is None

@@ -15,6 +15,7 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.strategies import DDPStrategy
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from nitari.errors import ConfigError
 
@@ -77,23 +78,29 @@ def trainer(settings: Settings, callbacks: Sequence[lightning.Callback], *, vali
     precision = settings.precision
     if precision == "auto":
         precision = "bf16" if bf16_helps(settings.accelerator) else "float32"
-    return lightning.Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy=strategy,
-        precision="bf16-mixed" if precision == "bf16" else "32-true",
-        max_epochs=settings.epochs,
-        gradient_clip_val=settings.clip,
-        callbacks=list(callbacks),
-        reload_dataloaders_every_n_epochs=1,
-        limit_val_batches=1.0 if validate else 0,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    try:
+        return lightning.Trainer(
+            accelerator=settings.accelerator,
+            devices=settings.devices,
+            strategy=strategy,
+            precision="bf16-mixed" if precision == "bf16" else "32-true",
+            max_epochs=settings.epochs,
+            gradient_clip_val=settings.clip,
+            callbacks=list(callbacks),
+            reload_dataloaders_every_n_epochs=1,
+            limit_val_batches=1.0 if validate else 0,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except (MisconfigurationException, ValueError, ImportError) as error:  # a device or strategy that is not here
+        raise ConfigError(
+            f"trainer.accelerator is '{settings.accelerator}', devices {settings.devices}, strategy '{settings.strategy}': "
+            f"{str(error).splitlines()[0]} trainer.accelerator=auto takes what is here"
+        ) from None
 
 
 def bf16_helps(accelerator: str = "auto") -> bool:
