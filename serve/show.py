@@ -1,8 +1,9 @@
-"""Shows what a collection holds: counts, versions, sizes, parents, what was appended and removed since, what is stale, and
-the commands that renew it.
+"""Shows what a collection holds, what is stale, and the commands that renew it.
 
     nitari show collection=shoes
     nitari show collection=shoes format=json
+
+Counts, versions, sizes and parents of what there is; what was appended and removed since; what was made from older versions.
 
 Settings:
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -131,7 +132,7 @@ def _unknown(job: str, key: str, value: str, names: Sequence[str]) -> str:
     names = list(dict.fromkeys(names))
     close = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
     close += [name for name in guess.close(key, names, 3) if name not in close]
-    hint = f"Did you mean {' or '.join(f'{name}={value}' for name in close[:3])}? " if close else ""
+    hint = f"Did you mean {' or '.join(shlex.quote(f'{name}={value}') for name in close[:3])}? " if close else ""
     others = (
         [] if close else [other for other in TRAIN if key in [*_names(_plain(_composed(other, []))), *_groups(other)]]
     )

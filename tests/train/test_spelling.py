@@ -21,6 +21,7 @@ def said(job: str, *words: str) -> str:
             "no setting 'colection', which is given as 'x'. Did you mean collection=x? See: nitari",
         ),
         ("build", "indx=hnsw", "Did you mean index=hnsw"),
+        ("ingest", "path=my pictures", "Did you mean 'source.path=my pictures'?"),
         ("fit", "epochs=3", "no setting 'epochs', which is given as '3'. Did you mean trainer.epochs=3?"),
         ("fit", "trainer.epoch=3", "Did you mean trainer.epochs=3"),
         ("fit", "zzz=1", "no setting 'zzz', which is given as '1'. See: nitari fit --help"),
