@@ -189,7 +189,7 @@ def test_a_release_pins_annotations_and_its_recommender_filters_by_them(
     space_of(collection, catalog, "encoder")
     bare = build(collection, EXACT)
     annotation = annotate(collection, ShapeAnnotator())
-    assert [entry.renew for entry in stale(collection)][-1] == collection.command("build")
+    assert [entry.renew for entry in stale(collection)][-1].startswith(collection.command("build"))
     release = build(collection, EXACT)
     assert release.id != bare.id
     assert release.manifest.parents["annotation:shape"]["id"] == annotation.id
