@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-SHARED = {"capacity", "load", "pictures", "scale_report", "serve_report", "storage"}  # what others are made of
+SHARED = {"capacity", "load", "pictures", "scale_report", "serve_report", "storage", "table"}  # what others are made of
 
 
 def main() -> int:

@@ -5,7 +5,7 @@
 Originals are the training parts of ../shared/data/clothing and grocery; foreign pictures are copies of some of them in
 every way of ``KINDS``, saved as JPEG, and the held-out parts, which are in neither collection. FOLDER/<set>/encoders may
 hold trained encoders: the newest is compared too. Where ``imagededup`` can be imported its PHash is measured beside.
-Writes benchmarks/results/copies.json and .md.
+Writes .bench/copies.json, all that was told, and benchmarks/results/copies.md.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ KINDS: dict[str, Change] = {
 def main() -> None:
     asked = {"originals": "40", "others": "150", "sets": ",".join(HELD_OUT), "encoders": ""}
     asked |= dict(word.split("=", 1) for word in sys.argv[1:])
-    file = RESULTS / "copies.json"
+    file = RESULTS.parents[1] / ".bench" / "copies.json"
+    file.parent.mkdir(exist_ok=True)
     for name in asked["sets"].split(","):
         with tempfile.TemporaryDirectory() as folder:
             encoders = Path(asked["encoders"]) / name / "encoders" if asked["encoders"] else None

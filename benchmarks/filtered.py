@@ -24,6 +24,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from benchmarks.search import DIM, RESULTS, K, patches
+from benchmarks.table import table
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.index import open_index
@@ -185,8 +186,7 @@ def report(results: Row) -> None:
         f"{results['vectors']:,} × {DIM} vectors of picture patches, cosine, one core.",
         "",
     ]
-    lines += ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    lines += ["| " + " | ".join(str(value) for value in each.values()) + " |" for each in rows]
+    lines += table(rows)
     (RESULTS / "filtered.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

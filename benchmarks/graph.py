@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.graph 3000000
     .venv/bin/python -m benchmarks.graph 100000 root=.bench/graph
 
-Vectors and filters of benchmarks/filtered.py. Building takes all cores; searches are of one core. The build's memory is a
-process's own (RssAnon), with the vectors mapped; so is that of the process which opens the graph and searches it. What is
+Vectors and filters of benchmarks/filtered.py. Building takes all cores; searches are of one core. Memory is a process's own
+(RssAnon), with the vectors mapped: the most while the graph is built and tuned, and what it is once another process has opened it. What is
 under ``root`` is used again: killed after the build, the same command goes on. Adds to benchmarks/results/graph.json and .md.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.filtered import ASKED, TARGET, attributes, measured
+from benchmarks.scale import own, watched
 from benchmarks.search import DIM, RESULTS, K, patches
+from benchmarks.table import table
 from nitari.index.exact import Exact
 from nitari.index.hnsw import Hnsw
 from nitari.index.tuning import tune
@@ -46,9 +47,9 @@ def main() -> None:
             continue
         prepare(n, root / str(n))
         for each in ("build", "search"):  # each in a process of its own, so that its memory is
-            subprocess.run(
-                [sys.executable, "-m", "benchmarks.graph", str(n), f"root={root}", f"stage={each}"], check=True
-            )
+            if not (root / str(n) / f"{each}.json").exists():
+                found = watched([sys.executable, "-m", "benchmarks.graph", str(n), f"root={root}", f"stage={each}"])
+                _add(root / str(n) / f"{each}.json", {"peak_mb": found["peak_mb"]})
         report(n, root / str(n))
 
 
@@ -62,8 +63,6 @@ def prepare(n: int, folder: Path) -> None:
 
 def build(n: int, folder: Path) -> None:
     out = folder / "index"
-    if (folder / "build.json").exists():
-        return
     out.mkdir(exist_ok=True)
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     index = Hnsw(SPACE)
@@ -80,7 +79,6 @@ def build(n: int, folder: Path) -> None:
         "seconds": round(built, 1),
         "tuning_seconds": round(tuned, 1),
         "threads": index.threads,
-        "own_mb": own(peak=True),
         "index_mb": round(size / 1e6),
         "ef_search": index.ef_search,
         **found.summary(K, 0),
@@ -97,7 +95,7 @@ def search(n: int, folder: Path) -> None:
     index = Hnsw.load(folder / "index", SPACE, np.asarray(vectors), parameters)
     opened = time.monotonic() - start
     index.search(queries[0], K)
-    memory = own()
+    memory = round(own(os.getpid()))
     exact = Exact(SPACE)
     exact.build(vectors)
     columns = attributes(vectors, parts=[2, 10, 100, 1000])
@@ -108,11 +106,8 @@ def search(n: int, folder: Path) -> None:
     (folder / "search.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def own(peak: bool = False) -> int:
-    """MB of the process's own memory: now, or, as Linux keeps no peak of it, the peak of all less what is mapped now."""
-    status = Path("/proc/self/status").read_text()
-    value = {line.split(":")[0]: int(line.split()[1]) / 1000 for line in status.splitlines() if line.endswith(" kB")}
-    return round(value["VmHWM"] - value["RssFile"] if peak else value["RssAnon"])
+def _add(file: Path, more: dict[str, Any]) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | more), encoding="utf-8")
 
 
 def report(n: int, folder: Path) -> None:
@@ -132,15 +127,14 @@ def report(n: int, folder: Path) -> None:
         made, asked = found["build"], found["search"]
         recall = made[f"ann_recall_at_{K}"]
         lines.append(
-            f"| {int(count):,} | {made['seconds'] / 60:.1f} min, {made['threads']} threads | {made['own_mb']:,} MB "
+            f"| {int(count):,} | {made['seconds'] / 60:.1f} min, {made['threads']} threads | {made['peak_mb']:,} MB "
             f"| {made['index_mb']:,} MB | {asked['open_seconds']} s | {asked['own_mb']:,} MB | {made['ef_search']} "
             f"| {recall['value']:.4f} [{recall['low']:.4f}, {recall['high']:.4f}] of {recall['queries']} "
             f"| {made['p50_us'] / 1000:.2f} ms | {made['p99_us'] / 1000:.2f} ms |"
         )
         rows += asked["rows"]
     lines += ["", "Filtered, by one core, the filter in memory and anew:", ""]
-    lines += ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    lines += ["| " + " | ".join(str(value) for value in each.values()) + " |" for each in rows]
+    lines += table(rows)
     (RESULTS / "graph.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 

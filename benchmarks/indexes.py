@@ -24,6 +24,7 @@ import yaml
 
 from benchmarks.filtered import ASKED, ROUNDS, Row, attributes, times
 from benchmarks.search import DIM, RESULTS, K, patches
+from benchmarks.table import table
 from nitari import conf
 from nitari.errors import ConfigError, MissingExtraError
 from nitari.filters import Selection
@@ -222,9 +223,7 @@ def report(results: Row) -> None:
         "",
     ]
     for title, rows in (("indexes", results["indexes"]), ("copies", results["copies"])):
-        lines += [f"## {title}", "", "| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-        lines += ["| " + " | ".join(str(value) for value in each.values()) + " |" for each in rows]
-        lines.append("")
+        lines += [f"## {title}", "", *table(rows), ""]
     (RESULTS / "indexes.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.table import table
 from nitari.annotator.ocr import OcrAnnotator
 from nitari.text.words import needed, terms
 
@@ -107,9 +108,7 @@ def report(results: dict[str, Any]) -> None:
     lines = ["# OCR", "", f"{results['pictures']} pictures of each kind; seconds of the processor a picture.", ""]
     for name in ("read at 960", "first look", "lines read"):
         rows = results[name]
-        lines += [f"## {name}", "", "| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-        lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
-        lines.append("")
+        lines += [f"## {name}", "", *table(rows), ""]
     (RESULTS / "ocr.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

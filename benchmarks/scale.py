@@ -114,14 +114,19 @@ def _save(results: dict[str, Any]) -> None:
 
 
 def command(words: list[str]) -> dict[str, Any]:
+    """``watched`` of a command of nitari, quiet."""
+    return watched([NITARI, *words], subprocess.DEVNULL)
+
+
+def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
     """Seconds and peak memory of a command and its children."""
     start = time.monotonic()
-    process = subprocess.Popen([NITARI, *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=stdout)
     peak, stop = [0.0], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.25):
-            peak[0] = max(peak[0], _own(process.pid))
+            peak[0] = max(peak[0], own(process.pid))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -129,7 +134,7 @@ def command(words: list[str]) -> dict[str, Any]:
     stop.set()
     thread.join()
     if code:
-        sys.exit(f"nitari {' '.join(words)} ended with {code}")
+        sys.exit(f"{' '.join(words)} ended with {code}")
     return {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak[0])}
 
 
@@ -148,7 +153,7 @@ def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:
             fire(asked[::-1], 3, connections=1)
             one = fire(asked, seconds, connections=1)
             found[name] = {key: one[key] for key in ("rate", "p50_ms", "p99_ms", "errors")}
-        found["peak_mb"] = round(_own(pid))
+        found["peak_mb"] = round(own(pid))
         start = time.monotonic()
         httpx.get(f"http://127.0.0.1:{PORT}/v1/collection", timeout=120).raise_for_status()
         found["collection_seconds"] = round(time.monotonic() - start, 2)
@@ -161,7 +166,7 @@ def appended(where: list[str], folder: Path) -> dict[str, Any]:
     return found | {"pictures": APPENDED}
 
 
-def _own(pid: int) -> float:
+def own(pid: int) -> float:
     """Own memory of a process and all of its children, in MB."""
     total, left = 0.0, [pid]
     while left:

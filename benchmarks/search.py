@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.table import table
 from nitari.errors import NitariError
 from nitari.filters import Selection
 from nitari.index.exact import Exact
@@ -224,9 +225,7 @@ def report(results: dict[str, Any]) -> None:
     ]
     for name in ("build", "hnsw", "exact", "filtered"):
         rows = results[name] if isinstance(results[name], list) else [results[name]]
-        lines += [f"## {name}", "", "| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-        lines += ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
-        lines.append("")
+        lines += [f"## {name}", "", *table(rows), ""]
     (RESULTS / "search.md").write_text("\n".join(lines), encoding="utf-8")
     print("\n".join(lines))
 

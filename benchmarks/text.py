@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.table import table
 from nitari.filters import Selection
 from nitari.text.build import write
 from nitari.text.index import TextIndex
@@ -263,11 +264,6 @@ def report(results: dict[str, Any]) -> None:
     lines += ["## import", "", *table(results["import"])]
     (RESULTS / "text.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
-
-
-def table(rows: list[dict[str, Any]]) -> list[str]:
-    lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
-    return lines + ["| " + " | ".join(str(value) for value in row.values()) + " |" for row in rows]
 
 
 def main() -> None:

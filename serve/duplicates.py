@@ -4,10 +4,10 @@
     nitari duplicates collection=shoes out=duplicates
     nitari duplicates collection=shoes space=pdq distance=31 keep=sharpest format=json
 
-Works as soon as pictures are ingested, and looks at what was appended since; copies that differ in their bytes need a space (best: nitari extract collection=…
-extractor=pdq). Nothing is deleted: the table says which picture of each group to keep. With out=FOLDER the whole table
-and sheets of the largest and of the least certain groups are written there. What a hash takes for copies is compared pixel by
-pixel: drawings that share a shape, and things in two colours, are no copies of each other.
+Works as soon as pictures are ingested, and looks at what was appended since; copies that differ in their bytes need a space
+(best: nitari extract collection=… extractor=pdq). Nothing is deleted: the table says which picture of each group to keep. With
+out=FOLDER the whole table and sheets of the largest and of the least certain groups are written there. What a hash takes for
+copies is compared pixel by pixel: drawings that share a shape, and things in two colours, are no copies of each other.
 
 Settings:
 

@@ -111,18 +111,19 @@ def run(
         comparing=progress[1],
     )
     counts = found.counts()
+    proposing = [name for name, one in matcher.spaces.items() if not one.limit]
     result: dict[str, Any] = {
         "collection": collection.name,
         "release": release.id,
         "queries": values["queries"],
         "distances": {name: one.limit._asdict() for name, one in matcher.spaces.items() if one.limit},
-        "proposing": [name for name, one in matcher.spaces.items() if not one.limit],
+        "proposing": proposing,
         "checks": matcher.checks,
         "pictures": sum(counts.values()),
         "verdicts": counts,
         "found": {verdict: found.best(verdict, SHOWN) for verdict in ("exact", "copy", "likely")},
         "unreadable": found.unreadable(SHOWN),
-        "hint": _hint(collection, [name for name, one in matcher.spaces.items() if not one.limit], counts),
+        "hint": _hint(collection, proposing, counts),
         "files": [],
     }
     if out is not None:
@@ -174,15 +175,14 @@ def _hint(collection: Collection, proposing: Sequence[str], counts: Mapping[str,
 def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any]) -> tuple[Any, Any]:
     from nitari.catalog import Catalog
     from nitari.embeddings import Embeddings
+    from nitari.extractor.stored import restore
     from nitari.index import open_index
     from nitari.recommend.live import Live
     from nitari.recommend.verdict import PROPOSING, Threshold, threshold, thresholds
     from nitari.steps.freshness import left_out
     from nitari.steps.matching import Matcher, Searched
-    from nitari.steps.picture_encoder import PictureEncoder
     from nitari.steps.pictures import LivePictures
 
-    encoder = PictureEncoder(collection, release)
     there = list(release.manifest.info["spaces"])
     unknown = [name for name in values["spaces"] if name not in there]
     if unknown:
@@ -199,7 +199,7 @@ def _matcher(collection: Collection, release: Artifact, values: Mapping[str, Any
     for name, limit in asked.items():
         index = open_index(collection.parent(release, f"index:{name}", name), chosen[name])
         both = live.joined(chosen[name], index)
-        spaces[name] = Searched(chosen[name].space, *both, encoder.extractor(name), limit)
+        spaces[name] = Searched(chosen[name].space, *both, restore(collection, chosen[name].artifact), limit)
     return live, Matcher(
         LivePictures(collection, live),
         spaces,

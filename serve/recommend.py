@@ -46,7 +46,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nitari import guess
-from nitari.arguments import choose, items, parse, unquote
+from nitari.arguments import choose, named, parse
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ConfigError, QueryError
@@ -141,8 +141,12 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps(page.to_dict(), ensure_ascii=False, default=str))
     else:
         _print(page, values["columns"])
-        if not page.results and values["where"]:
-            print(unmatched(recommender.catalog, values["where"], recommender.hidden), file=sys.stderr)
+        if (
+            not page.results
+            and values["where"]
+            and (why := unmatched(recommender.catalog, values["where"], recommender.hidden))
+        ):
+            print(why, file=sys.stderr)
     return 0
 
 
@@ -211,13 +215,7 @@ def _like(text: str, recommender: Recommender, encoder: Callable[[], PictureEnco
     """Items stay as they are named; files become their bytes. Text that is one item or file is not split at commas."""
     if not text.strip():
         raise QueryError("like is empty. Give an item_id, a file_name or the path of a picture file")
-    try:
-        return [_one(unquote(text), recommender, encoder)]
-    except QueryError:
-        parts = items(text)
-        if len(parts) < 2:
-            raise
-    return [_one(part, recommender, encoder) for part in parts]
+    return named(text, lambda name: _one(name, recommender, encoder))
 
 
 def _one(name: str, recommender: Recommender, encoder: Callable[[], PictureEncoder]) -> str | bytes:

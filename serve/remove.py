@@ -22,7 +22,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from nitari.arguments import choose, items, parse, unquote
+from nitari.arguments import choose, items, named, parse
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.command import ROOT
@@ -69,11 +69,15 @@ def main(words: Sequence[str]) -> int:
 
 def _purged(collection: Collection, chosen: Sequence[str]) -> int:
     """How many of the items are in no row that could be shown."""
+    import numpy as np
+
     from nitari.catalog import Catalog
+    from nitari.cells import ID
     from nitari.recommend.live import Live
 
-    catalog = Live(collection, Catalog(collection.latest("catalog")), {}).catalog
-    return len(set(chosen) - {item.decode() for item in catalog.item_ids[: catalog.n_ready].tolist()})
+    stored, ids = Catalog(collection.latest("catalog")), np.array(chosen, ID)
+    rows, added = stored.find(ids), Live(collection, stored, {}).catalog.added_ids
+    return int((((rows < 0) | (rows >= stored.n_ready)) & ~np.isin(ids, added)).sum())
 
 
 def _chosen(collection: Collection, values: dict[str, Any]) -> list[str]:
@@ -87,15 +91,6 @@ def _chosen(collection: Collection, values: dict[str, Any]) -> list[str]:
         return [] if selection is None else [ids[row].decode() for row in selection.rows]
     removed = Changes(collection).removed()
 
-    def one(item: str) -> str:
-        return item if item in removed else ids[catalog.row(item)].decode()
-
-    whole, named = unquote(values["items"]), [unquote(item) for item in items(values["items"])]
-    if not named:
+    if not items(values["items"]):
         raise QueryError("items is empty. Give item ids or file names, separated by commas")
-    try:
-        return [one(whole)]  # a name may have commas
-    except QueryError:
-        if len(named) == 1 and named[0] == whole:
-            raise
-    return [one(item) for item in named]
+    return named(values["items"], lambda item: item if item in removed else ids[catalog.row(item)].decode())

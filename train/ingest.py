@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from nitari.catalog import GONE, UNREADABLE, Catalog
@@ -71,25 +72,26 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         progress=progress,
     )
     seconds = time.monotonic() - listed
+    catalog = Catalog(artifact)
     return {
         "collection": collection.name,
         "catalog": artifact.id,
         "changed": before is None or before.id != artifact.id,
         "items": artifact.manifest.counts,
-        "removed": _removed(collection, Catalog(artifact)),
+        "removed": _removed(collection, catalog),
         "read": progress.read,
         "listing_seconds": round(listed - start, 2),
         "seconds": round(seconds, 2),
         "pictures_per_second": round(progress.read / seconds, 1),
-        "unreadable": _unreadable(Catalog(artifact)),
-        "columns": Catalog(artifact).attributes,
+        "unreadable": _unreadable(catalog),
+        "columns": catalog.attributes,
     }
 
 
 def _removed(collection: Collection, catalog: Catalog) -> int:
     """How many items that are gone were removed by hand: their source may list them still."""
-    gone = catalog.item_ids[catalog.n_items - catalog.artifact.manifest.counts[GONE] :]
-    return len({item.decode() for item in gone.tolist()} & Changes(collection).removed()) if len(gone) else 0
+    removed, n = Changes(collection).removed_ids(), catalog.artifact.manifest.counts[GONE]
+    return int(np.isin(catalog.item_ids[catalog.n_items - n :], removed).sum()) if n and len(removed) else 0
 
 
 def _unreadable(catalog: Catalog) -> dict[str, dict[str, Any]]:

@@ -94,6 +94,13 @@ def annotator_settings(cfg: DictConfig) -> dict[str, dict[str, Any]]:
     }
 
 
+def ingested(cfg: DictConfig) -> dict[str, Any]:
+    """``ingest.run``, and a look whether the columns are there that settings name."""
+    found = ingest.run(cfg)
+    check_columns(cfg)
+    return found
+
+
 def check_columns(cfg: DictConfig) -> None:
     """ConfigError where a setting names a column that neither the catalog has nor an annotator will make: said before hours of
     training.
@@ -115,7 +122,7 @@ def each(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any
 
 
 STEPS: dict[str, tuple[Callable[[DictConfig], Mapping[str, Any]], Callable[[Mapping[str, Any]], str]]] = {
-    "ingest": (ingest.run, ingest.show),
+    "ingest": (ingested, ingest.show),
     "fit": (fit.run, fit.show),
     "extract": (extractors, each(extract.show)),
     "annotate": (annotators, each(annotate.show)),
@@ -137,8 +144,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         start = time.monotonic()
         result = dict(step(cfg))
         seconds = time.monotonic() - start
-        if name == "ingest":
-            check_columns(cfg)
         if name != "evaluate":  # its table is the result, and printed at the end
             print(told(result), file=sys.stderr)
         print(f"{name} took {clock(seconds)}", file=sys.stderr, flush=True)

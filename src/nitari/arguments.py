@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from nitari.errors import ConfigError
+from nitari.errors import ConfigError, QueryError
 from nitari.guess import meant
 
+T = TypeVar("T")
 _KEY = re.compile(r"[A-Za-z_][\w.]*")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _QUOTED = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\""
@@ -73,6 +74,19 @@ def items(text: str) -> list[str]:
         parts.append(unquote(match["quoted"]) if match["quoted"] else match["plain"])
         at = match.end()
     return [part for part in parts if part]
+
+
+def named(text: str, find: Callable[[str], T]) -> list[T]:
+    """What ``find`` gives for the whole text, as a name may have commas, or else for each of its ``items``. QueryError of one
+    that is not found.
+    """
+    whole, parts = unquote(text), items(text)
+    try:
+        return [find(whole)]
+    except QueryError:
+        if not parts or parts == [whole]:
+            raise
+    return [find(part) for part in parts]
 
 
 def unquote(text: str) -> str:

@@ -15,8 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from nitari import lines
 from nitari.artifact import MANIFEST, sync, write_atomic
+from nitari.cells import ID
 from nitari.collection import Collection
 from nitari.command import ADDITIONS
 from nitari.errors import ArtifactError, DamagedArtifactError, QueryError
@@ -128,6 +131,10 @@ class Changes:
             except KeyError:
                 raise DamagedArtifactError(f"Line {number} of '{self._removed}' cannot be read. {_MEND}") from None
         return frozenset(found)
+
+    def removed_ids(self) -> np.ndarray:
+        """``removed`` as (m,) ``ID``, ascending."""
+        return np.array(sorted(self.removed()), ID)
 
     def remove(self, items: Iterable[str]) -> int:
         """Hide items at once and for good; returns how many were not removed before. On disk when this returns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 
@@ -13,6 +13,14 @@ from nitari.errors import ConfigError, QueryError
 
 Metric = Literal["cosine", "l2", "normalized_l2", "hamming"]
 DType = Literal["float32", "float16", "int8", "uint8"]
+
+
+class Vectors(Protocol):
+    """(n, width) vectors of which some are read at a time: an array, or rows of one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)

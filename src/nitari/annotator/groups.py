@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from nitari.catalog import Catalog
-from nitari.space import Space
+from nitari.space import Space, Vectors
 
 _QUERIES = 256  # rows searched for together
 _FIRST, _MOST = 16, 512  # neighbours asked for at first, and before all vectors are scanned
@@ -30,14 +30,6 @@ class Found(Protocol):
 
 Search = Callable[[np.ndarray, int], Found]
 """((q, width) vectors, k) -> the nearest rows: ``index.search``."""
-
-
-class Vectors(Protocol):
-    """(n, width) vectors by row, as an array has them."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 Alike = Callable[[int, np.ndarray], np.ndarray]

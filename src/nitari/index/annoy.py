@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import MissingExtraError
-from nitari.index.engine import Vectors
 from nitari.index.planned import Planned, check_least
-from nitari.space import Space
+from nitari.space import Space, Vectors
 
 _NATIVE = {"cosine": "angular", "l2": "euclidean"}
 _BATCH = 65536

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index.engine import Engine, Proposing, Vectors
+from nitari.index.engine import Engine, Proposing
+from nitari.space import Vectors
 
 _BLOCK = 65536
 

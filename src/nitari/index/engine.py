@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-
-class Vectors(Protocol):
-    """(n, width) vectors of which some are read at a time: an array, or rows of one."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
+from nitari.space import Vectors
 
 
 class Engine(Protocol):

@@ -69,15 +69,11 @@ class Facets:
         step = max(1, where.count // _SAMPLE)
         sample = np.flatnonzero(where.mask(n)[::step]) * step  # not of the rows: those of most need not be worked out
         for facet, regions in zip(self.facets, self.regions, strict=True):
-            blocks = np.unique(facet.of[sample])
-            if (
-                not len(blocks)
-                or blocks[0] < 0
-                or len(blocks) > _BLOCKS
-                or where.count > sum(facet.sizes[block] for block in blocks)
-            ):
+            blocks = np.unique(facet.of[sample]).tolist()
+            room = sum(facet.sizes[block] for block in blocks)
+            if not blocks or blocks[0] < 0 or len(blocks) > _BLOCKS or where.count > room:
                 continue
-            if _is_all_of(where, facet, blocks.tolist()):
+            if where.count == room and _asks_for(where, facet, blocks):
                 ways.append([Part(regions[block], None, facet.sizes[block]) for block in blocks])
                 continue
             parts = [regions[block].part(where, n) for block in blocks]
@@ -119,14 +115,14 @@ class Facets:
         return cls(scan, facets)
 
 
-def _is_all_of(where: Selection, facet: Facet, blocks: list[int]) -> bool:
-    """Whether a filter asks for the values of these blocks and nothing more, so that all of their rows are admitted."""
+def _asks_for(where: Selection, facet: Facet, blocks: list[int]) -> bool:
+    """Whether a filter asks for the values of these blocks, and for nothing else."""
     node = where.filter
     if not isinstance(node, Eq | In) or node.column != facet.column:
         return False
     asked = {str(value) for value in ((node.value,) if isinstance(node, Eq) else node.values)}
     named = {facet.values[block] for block in blocks}  # "" is no value, too
-    return "" not in named and asked == named and where.count == sum(facet.sizes[block] for block in blocks)
+    return "" not in named and asked == named
 
 
 def _regions(scan: Scan, facet: Facet) -> list[Region]:

@@ -21,9 +21,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import ConfigError, MissingExtraError
-from nitari.index.engine import Vectors
 from nitari.index.planned import Planned, check_least
-from nitari.space import Space
+from nitari.space import Space, Vectors
 
 FILE = "graph.nmslib"
 _NATIVE = {"cosine": "cosinesimil", "l2": "l2"}

@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import MissingExtraError
-from nitari.index.engine import Vectors
 from nitari.index.planned import Planned, check_least
-from nitari.space import Space, unit
+from nitari.space import Space, Vectors, unit
 
 _LEAST = 2000  # vectors that codes can be learned from; fewer are scanned
 _TRAINING = 256  # vectors a list to learn from, at most

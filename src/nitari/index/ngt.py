@@ -15,9 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nitari.errors import MissingExtraError
-from nitari.index.engine import Vectors
 from nitari.index.planned import Planned, check_least
-from nitari.space import Space
+from nitari.space import Space, Vectors
 
 _NATIVE = {"cosine": "Cosine", "l2": "L2"}
 _BATCH = 65536

@@ -81,7 +81,7 @@ class Part:
         signs = self.region.signs
         return math.inf if self.mask is None or signs is None else signs.cost(self.count, wanted)
 
-    @property
+    @cached_property
     def picked(self) -> np.ndarray | None:
         """The region's numbers that are admitted, ascending; None for all."""
         if self.mask is None:

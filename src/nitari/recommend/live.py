@@ -75,7 +75,7 @@ class Live:
             if self.additions:
                 tables = [one.table.take(pa.array(one.rows)) for one in self.additions]
                 self.catalog = self._stored.extended(pa.concat_tables(tables, promote_options="permissive"))
-        self.hidden = self._hidden(changes.removed())
+        self.hidden = self._hidden(changes.removed_ids())
 
     def fresh(self) -> Live:
         """This as it is by now: noticing a change costs what changed."""
@@ -102,7 +102,7 @@ class Live:
                 items = np.union1d(items, ids[newer(addition_id, ids, self._stored)])
         if not len(items):
             return 0
-        elsewhere = np.concatenate([self.catalog.added_ids, np.array(sorted(changes.removed()), ID)])
+        elsewhere = np.concatenate([self.catalog.added_ids, changes.removed_ids()])
         return int((~np.isin(items, elsewhere)).sum())
 
     def at(self, row: int) -> tuple[Addition | None, int]:
@@ -135,9 +135,8 @@ class Live:
                 self._pictures.append(Thumbnails(self._collection.parent(self._stored.artifact, "thumbnails")))
             return self._pictures[0]
 
-    def _hidden(self, removed: frozenset[str]) -> np.ndarray:
+    def _hidden(self, gone: np.ndarray) -> np.ndarray:
         added = self.catalog.added_ids
-        gone = np.array(sorted(removed), ID)
         if not len(added) and not len(gone):
             return np.empty(0, np.int64)
         stored = self._stored.find(np.concatenate([added, gone]))

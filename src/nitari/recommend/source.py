@@ -13,7 +13,7 @@ from nitari.filters import Selection
 from nitari.index import SearchResult
 from nitari.recommend.calibration import Calibration
 from nitari.recommend.scoring import combine
-from nitari.space import Space
+from nitari.space import Space, Vectors
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,6 @@ class Source(Protocol):
     def similarity(self, measured: np.ndarray) -> np.ndarray:
         """What ``measure`` gave -> float64 similarities on the scale of ``Calibration``: 1 the same, 0 unrelated."""
         ...
-
-
-class Vectors(Protocol):
-    """(n, width) vectors by row, as an array has them."""
-
-    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 class Search(Protocol):

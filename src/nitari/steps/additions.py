@@ -48,7 +48,7 @@ def carry(collection: Collection, release: Artifact, threads: int | None = None)
         wanted = Wanted.of(collection, release)
         catalog = Catalog.pinned(collection, release)
         there = [_there(changes, one, wanted) for one in changes.ids()]
-        gone = np.array(sorted(changes.removed()), ID)
+        gone = changes.removed_ids()
         known = np.concatenate([catalog.item_ids[: catalog.n_ready], gone, *there])
         for addition in reversed(changes.ids()):  # the newest row of an item counts
             try:

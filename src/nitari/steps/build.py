@@ -198,10 +198,10 @@ def _warn_of_less(collection: Collection, asked: Mapping[str, Any], more: Sequen
                 "Have it in each build with: %s",
                 *(space, _renew(collection, space)),
             )
-    before = served.get("asked", {})
-    lost = {name: before[name] for name in ("text", "facets") if before.get(name) and not asked[name]}
+    before, settings = served.get("asked", {}), {"text": "text.columns", "facets": "facets"}
+    lost = {name: before[name] for name in settings if before.get(name) and not asked[name]}
     if lost:
-        said = (f"{ {'text': 'text.columns'}.get(name, name) }=[{','.join(names)}]" for name, names in lost.items())
+        said = (f"{settings[name]}=[{','.join(names)}]" for name, names in lost.items())
         log.warning(
             "The current release was built with %s, this one without. Keep them with: %s",
             *(" and ".join(said), rebuild(collection, {**asked, **lost}, *more)),

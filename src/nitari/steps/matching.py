@@ -18,9 +18,9 @@ from nitari.images.alignment import agreement
 from nitari.images.dihedral import dihedral
 from nitari.images.geometry import ENOUGH, verify
 from nitari.images.trim import trim
-from nitari.recommend.source import Search, Vectors
+from nitari.recommend.source import Search
 from nitari.recommend.verdict import COPY, EXACT, LIKELY, VERDICTS, Threshold, closeness, judge
-from nitari.space import Space
+from nitari.space import Space, Vectors
 from nitari.steps.pictures import Pictures
 
 SIDE = 400

@@ -36,7 +36,7 @@ class Pending(NamedTuple):
 def pending(collection: Collection) -> Pending:
     """Reads the ids of catalogs where something was appended or removed, and nothing otherwise."""
     changes = Changes(collection)
-    gone, additions = np.array(sorted(changes.removed()), ID), changes.ids()
+    gone, additions = changes.removed_ids(), changes.ids()
     if not additions and not len(gone):
         return Pending(0, [], [], [], 0, 0, None)
     newest = collection.find("catalog")

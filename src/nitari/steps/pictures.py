@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class Pictures:
-    """Reads ready rows of ``catalog``. Thread-safe."""
+    """Reads ready rows of ``catalog``, whose ``thumbnails`` may be open already. Thread-safe."""
 
-    def __init__(self, collection: Collection, catalog: Catalog) -> None:
+    def __init__(self, collection: Collection, catalog: Catalog, thumbnails: Thumbnails | None = None) -> None:
         self.catalog = catalog
-        self.thumbnails = Thumbnails(collection.parent(catalog.artifact, "thumbnails"))
+        self.thumbnails = thumbnails or Thumbnails(collection.parent(catalog.artifact, "thumbnails"))
         config = self.thumbnails.artifact.manifest.config
         self.background: tuple[int, int, int] = tuple(config["background"])
         self.quality = int(config["quality"])
@@ -82,7 +82,7 @@ class LivePictures(Pictures):
     def __init__(self, collection: Collection, live: Live) -> None:
         super().__init__(collection, live.catalog)
         self._live = live
-        self._added = {one.first: Pictures(one.collection, one.catalog) for one in live.additions}
+        self._added = {one.first: Pictures(one.collection, one.catalog, one.thumbnails) for one in live.additions}
 
     def read(self, rows: Iterable[int], side: int) -> list[np.ndarray]:
         return [self._read(int(row), side) for row in rows]

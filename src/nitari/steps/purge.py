@@ -54,7 +54,7 @@ def purge(collection: Collection, *, threads: int | None = None, progress: Progr
     it would be lost.
     """
     changes = Changes(collection)
-    removed = np.array(sorted(changes.removed()), "S16")
+    removed = changes.removed_ids()
     with collection.lock("append", wait=True), collection.lock("ingest"):
         collection.idle(but=("append", "ingest"))
         served = collection.release() if collection.current else None

@@ -83,7 +83,7 @@ def _asked(collection: Collection, release: Artifact, against: Artifact | None, 
     ids = _ready(collection, release)
     if against is not None:
         ids = np.intersect1d(ids, _ready(collection, against))
-    ids = ids[~np.isin(ids, np.array(sorted(Changes(collection).removed()), "S16"))]
+    ids = ids[~np.isin(ids, Changes(collection).removed_ids())]
     chosen = np.random.default_rng(seed).choice(len(ids), min(queries, len(ids)), replace=False)
     return np.sort(ids[chosen])
 
