@@ -5,7 +5,8 @@
 
 The vectors of benchmarks/search.py. ``alike`` columns are k-means clusters, far from most queries, as real categories
 are; ``random`` columns are drawn. Times are of one core, and include evaluating the filter: ``warm`` from the recent
-filters, ``cold`` anew. A query's time is its median over the rounds. Writes benchmarks/results/filtered.json and .md.
+filters, ``cold`` anew. A query's time is its median over the rounds. The p99 that theirs are divided by is of unfiltered
+searches in turn with the filtered ones: a minute later the machine may be another. Writes benchmarks/results/filtered.json and .md.
 """
 
 from __future__ import annotations
@@ -115,11 +116,13 @@ def measured(
 
 
 def _measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, masks: Masks, rounds: int) -> list[Row]:
-    base = times(lambda q: index.search(q, K), queries, rounds)
+    def plain(query: np.ndarray) -> None:
+        index.search(query, K)
+
+    base = times(plain, queries, rounds)
     truth = exact.search(queries, K).distances
     recall = ann_recall(index.search(queries, K).distances, truth).mean()
-    plain = float(np.percentile(base, 99))
-    rows = [row(name, "all", 1.0, recall, base, base, plain, index.plan(K)[0].kind)]
+    rows = [row(name, "all", 1.0, recall, [base, base], [base, base], index.plan(K)[0].kind)]
     print(rows[0], getattr(index, "ef_search", ""), flush=True)
     for kind in ("random", "alike"):
         for parts in (int(column[6:]) for column in masks.names if column.startswith("random")):
@@ -132,7 +135,10 @@ def _measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, mask
                     cold._recent.clear()
                     index.search(query, K, where=cold.select(where))
 
-                warm = times(lambda q, w=where: index.search(q, K, where=masks.select(w)), queries, rounds)  # type: ignore[misc]
+                def known(query: np.ndarray, where: str = where) -> None:
+                    index.search(query, K, where=masks.select(where))
+
+                warm = in_turn([known, plain], queries, rounds)
                 before = index.plans["fallback"]
                 found = index.search(queries, K, where=selection).distances
                 fallen = index.plans["fallback"] - before
@@ -143,37 +149,50 @@ def _measured(name: str, index: Planned, exact: Exact, queries: np.ndarray, mask
                 wanted = min(K, selection.count)
                 recall = ann_recall(found[:, :wanted], truth[:, :wanted]).mean()
                 share = selection.count / index.plan(K)[0].part.count
-                rows.append(row(name, where, share, recall, warm, times(anew, queries, rounds), plain, plans))
+                rows.append(row(name, where, share, recall, warm, in_turn([anew, plain], queries, rounds), plans))
                 print(rows[-1], flush=True)
     return rows
 
 
 def row(
-    index: str, where: str, share: float, recall: float, warm: np.ndarray, cold: np.ndarray, plain: float, plan: str
+    index: str,
+    where: str,
+    share: float,
+    recall: float,
+    warm: Sequence[np.ndarray],
+    cold: Sequence[np.ndarray],
+    plan: str,
 ) -> Row:
-    worst = max(float(np.percentile(warm, 99)), float(np.percentile(cold, 99)))
+    """``warm`` and ``cold`` have the times of filtered searches and of unfiltered ones beside them."""
+    p99, plain, cold_p99, cold_plain = (float(np.percentile(each, 99)) for each in (*warm, *cold))
     return {
         "index": index,
         "where": where,
         "share": round(share, 4),
         "ann_recall_at_10": round(float(recall), 4),
-        "p50_us": round(float(np.percentile(warm, 50)) * 1e6),
-        "p99_us": round(float(np.percentile(warm, 99)) * 1e6),
-        "cold_p99_us": round(float(np.percentile(cold, 99)) * 1e6),
-        "p99 / unfiltered": round(worst / plain, 2),
+        "p50_us": round(float(np.percentile(warm[0], 50)) * 1e6),
+        "p99_us": round(p99 * 1e6),
+        "cold_p99_us": round(cold_p99 * 1e6),
+        "p99 / unfiltered": round(max(p99 / plain, cold_p99 / cold_plain), 2),
         "plan": plan,
     }
 
 
 def times(search: Callable[[np.ndarray], Any], queries: np.ndarray, rounds: int) -> np.ndarray:
     """(q,) seconds of one core: each query's median over the rounds."""
-    spent = np.empty((rounds, len(queries)))
-    for once in spent:
+    return in_turn([search], queries, rounds)[0]
+
+
+def in_turn(searches: Sequence[Callable[[np.ndarray], Any]], queries: np.ndarray, rounds: int) -> list[np.ndarray]:
+    """As ``times``, of several searches, each query by all of them before the next."""
+    spent = np.empty((len(searches), rounds, len(queries)))
+    for once in range(rounds):
         for i, query in enumerate(queries):
-            start = time.thread_time()
-            search(query)
-            once[i] = time.thread_time() - start
-    return np.asarray(np.median(spent, axis=0))
+            for search, seconds in zip(searches, spent, strict=True):
+                start = time.thread_time()
+                search(query)
+                seconds[once, i] = time.thread_time() - start
+    return list(np.median(spent, axis=1))
 
 
 def report(results: Row) -> None:

@@ -53,6 +53,7 @@ SETTINGS: dict[str, Any] = {
     "root": ROOT,
 }
 SHOWN = 10  # groups on the terminal and in JSON
+_LINES = 12  # pictures of one on the terminal
 _ACROSS, _ROWS, _CELL = 10, 12, 112  # of a sheet
 _COLUMNS = ("group", "kind", "keep", "item_id", "file_name", "distance", "width", "height", "size_bytes")
 
@@ -137,13 +138,15 @@ def show(found: Mapping[str, Any]) -> str:
     )
     for group in found["largest"]:
         lines.append("")
-        for row in group:
+        for row in group[:_LINES]:
             apart = "" if row["distance"] is None else f"{row['distance']:<8.3g}"
             what = "keep" if row["keep"] else row["kind"]
             shape = f"{row['width']} × {row['height']}"
             lines.append(
                 f"  {what:<6}{apart}{row['item_id']}  {shape:<12}{size(row['size_bytes']):>9}  {row['file_name']}"
             )
+        if len(group) > _LINES:
+            lines.append(f"  and {len(group) - _LINES:,} more")
     if found["groups"] > len(found["largest"]):
         lines += ["", f"These are the {len(found['largest'])} largest groups. All of them: out=FOLDER"]
     if found["refuted"]:
@@ -200,8 +203,14 @@ def _distance(asked: str | None, embeddings: Any) -> float:
         value = float(asked)
     except ValueError:
         value = -1.0
-    if not 0 <= value < float("inf"):
-        raise ConfigError(f"distance is '{asked}'. Give a number from 0 on")
+    space = embeddings.space
+    if not 0 <= value < space.farthest:
+        known = threshold(space, embeddings.extractor)
+        usual = "" if known is None else f": copies are found up to {known.copy:g}"
+        below = (
+            "on" if space.farthest == float("inf") else f"to below {space.farthest:g}, which would join all pictures"
+        )
+        raise ConfigError(f"distance is '{asked}'. In space '{space.name}' give a number from 0 {below}{usual}")
     return value
 
 

@@ -53,7 +53,6 @@ from nitari.errors import ConfigError, QueryError
 from nitari.recommend.page import Page, Result
 from nitari.recommend.question import known
 from nitari.recommend.recommender import Recommender
-from nitari.recommend.unmatched import unmatched
 from nitari.startup import without_pandas
 
 if TYPE_CHECKING:
@@ -141,12 +140,8 @@ def main(words: Sequence[str]) -> int:
         print(json.dumps(page.to_dict(), ensure_ascii=False, default=str))
     else:
         _print(page, values["columns"])
-        if (
-            not page.results
-            and values["where"]
-            and (why := unmatched(recommender.catalog, values["where"], recommender.hidden))
-        ):
-            print(why, file=sys.stderr)
+        if page.why:
+            print(page.why, file=sys.stderr)
     return 0
 
 
@@ -224,7 +219,7 @@ def _one(name: str, recommender: Recommender, encoder: Callable[[], PictureEncod
         return name
     except QueryError as error:
         if not _is_file(name):
-            raise QueryError(f"{error}. The path of a picture file is taken, too; '{name}' is none") from None
+            raise QueryError(f"'{name}' is neither an item nor a picture file. {error}") from None
     return encoder().read(Path(name))
 
 

@@ -63,6 +63,9 @@ def main(words: Sequence[str]) -> int:
             f"\n{lost:,} of them {'was' if lost == 1 else 'were'} purged meanwhile, and come{'s' * (lost == 1)} back when the "
             f"source is read again: {collection.command('ingest', 'source.path=…')}"
         )
+    if not chosen:
+        result["why"] = why = _why(collection, values["where"])
+        text += f"\n{why}" if why else ""
     print(json.dumps(result) if as_json else text)
     return 0
 
@@ -78,6 +81,14 @@ def _purged(collection: Collection, chosen: Sequence[str]) -> int:
     stored, ids = Catalog(collection.latest("catalog")), np.array(chosen, ID)
     rows, added = stored.find(ids), Live(collection, stored, {}).catalog.added_ids
     return int((((rows < 0) | (rows >= stored.n_ready)) & ~np.isin(ids, added)).sum())
+
+
+def _why(collection: Collection, where: str) -> str | None:
+    from nitari.recommend.recommender import Recommender
+    from nitari.recommend.unmatched import unmatched
+
+    recommender = Recommender.open(collection)
+    return unmatched(recommender.catalog, where, recommender.hidden) or None
 
 
 def _chosen(collection: Collection, values: dict[str, Any]) -> list[str]:

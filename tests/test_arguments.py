@@ -76,7 +76,7 @@ def test_weights_are_numbers_by_name(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["like=a"], "'collection' has no value. Give it as: nitari recommend collection=…"),
+        (["like=a b"], "'collection' has no value. Give it as: nitari recommend 'like=a b' collection=…"),
         ([*NEEDED, "kk=3"], "no setting 'kk'. Did you mean 'k'?"),
         ([*NEEDED, "zzz=3"], "It knows: collection, like"),
         ([*NEEDED, "--k=3"], "'--k=3' is not a setting. Write k=3"),

@@ -56,6 +56,7 @@ def test_ways_to_say_the_same(text: str, same: str):
         ("a=1 and", 7),
         ("a is nul", 5),
         ("a=!", 2),
+        ("a=='b'", 2),
         ("(" * 100 + "a=1" + ")" * 100, 64),
     ],
 )
@@ -64,6 +65,11 @@ def test_errors_point_at_the_place(text: str, position: int):
         parse(text)
     assert caught.value.position == position
     assert text in str(caught.value)
+
+
+def test_a_second_equals_sign_is_told_apart():
+    with pytest.raises(FilterError, match="One = compares; this is the second"):
+        parse("a == 'b'")
 
 
 names = st.text(min_size=1, max_size=8).filter(lambda s: s.strip() == s and s.isprintable())

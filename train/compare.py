@@ -28,6 +28,9 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     collection = Collection.existing(cfg.root, cfg.collection)
     if cfg.a == cfg.b:
         raise ConfigError(f"a and b are both '{cfg.a}'. Name two encoders or spaces: {_known(collection)}")
+    for which in (str(cfg.a), str(cfg.b)):  # before either is extracted
+        if which not in [*collection.ids("encoder"), *collection.spaces(), *choices.known("extractor")]:
+            raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}")
     spaces = [embeddings(collection, str(which), cfg) for which in (cfg.a, cfg.b)]
     return evaluate.measured(cfg, collection, spaces, "compare")
 
@@ -43,8 +46,6 @@ def embeddings(collection: Collection, which: str, cfg: DictConfig) -> Artifact:
             seed=cfg.seed,
             progress=Progress(f"extract {which}"),
         )
-    if which not in collection.spaces() and which not in choices.known("extractor"):
-        raise ConfigError(f"'{which}' is no encoder and no space here. There are: {_known(collection)}")
     return evaluate.compared(collection, which, cfg)
 
 

@@ -10,7 +10,7 @@
     nitari ingest collection=flowers source=torchvision source.name=Flowers102 "source.splits=[train,val,test]"
 
 Every file is accounted for: what cannot be read is listed with its reason, and never ends the job. What a source of the
-same name no longer lists is marked gone. Killed at any moment, the same command goes on where it stopped.
+same name no longer lists is marked gone, unless that is more than most_gone of it: then nothing changes. Killed at any moment, the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         limits=Limits(**limits),
         background=plain(cfg.background),
         quality=cfg.quality,
+        most_gone=cfg.most_gone,
         executor=instantiate(cfg.executor),
         about=source.about,
         progress=progress,

@@ -20,6 +20,12 @@ from nitari.errors import ConfigError
 from .choices import known
 
 _MULTIRUN = ("-m", "--multirun")
+_OPTIONS = (
+    *("-m", "--multirun", "-r", "--run", "-c", "--cfg", "-p", "--package", "-i", "--info", "-cn", "--config-name"),
+    *("-cp", "--config-path", "-cd", "--config-dir", "-sc", "--shell-completion", "--resolve", "--hydra-help"),
+    *("--version", "--experimental-rerun"),
+)
+"""Hydra's own."""
 _EXPERIMENT = "experiment"
 
 
@@ -27,6 +33,13 @@ def checked(job: str, words: Sequence[str]) -> list[str]:
     """The words as Hydra takes them: ``experiment=NAME`` needs no ``+``, and may have one. ConfigError, with what comes close,
     on a setting or choice that the job does not have. Words that are quoted come in (see ``overrides``).
     """
+    for word in words:
+        option, _, value = word.partition("=")
+        if word.startswith("-") and option not in _OPTIONS:
+            raise ConfigError(
+                f"'{word}' is not a setting. Settings are written key=value: {option.lstrip('-')}={value or '…'}. "
+                f"See: nitari {job} --help"
+            )
     spelt = [word if word.startswith("-") else _experiment(job, word) for word in words]
     if any(word.startswith("-") and word not in _MULTIRUN for word in words):
         return spelt  # Hydra's own options: they may lead to other configurations
@@ -114,7 +127,8 @@ def _check(job: str, override: Override, settings: Mapping[str, Any], groups: Ma
                 f"'{key}' is '{value}', and {path} is {shown}: it has no settings. Give it whole: {whole}"
             )
         if part not in node:
-            raise ConfigError(_unknown(job, key, value, [*_names(settings), *groups]))
+            beside = [name for name in node if name != "_target_"] if path else []
+            raise ConfigError(_unknown(job, key, value, [*_names(settings), *groups], path, beside))
         node, path = node[part], f"{path}.{part}".lstrip(".")
     _check_kind(key, node, [override.value()] if not override.is_sweep_override() else [])
 
@@ -128,14 +142,21 @@ def _check_kind(key: str, default: object, values: Sequence[object]) -> None:
             raise ConfigError(f"{key} is '{word}'. Give {kind}, such as {str(default).lower()}")
 
 
-def _unknown(job: str, key: str, value: str, names: Sequence[str]) -> str:
+def _unknown(job: str, key: str, value: str, names: Sequence[str], path: str, beside: Sequence[str]) -> str:
+    """``beside`` are the settings in ``path``, which is the part of ``key`` that is there."""
     names = list(dict.fromkeys(names))
-    close = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    close += [name for name in guess.close(key, names, 3) if name not in close]
+    same = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    close = [name for name in same if not beside or name.startswith(f"{path}.") or name.count(".") < 2]
+    if beside:
+        likely = [f"{path}.{name}" for name in guess.close(key.removeprefix(f"{path}.").partition(".")[0], beside, 3)]
+    else:
+        likely = guess.close(key, names, 3)
+    close += [name for name in likely if name not in close]
     hint = f"Did you mean {' or '.join(shlex.quote(f'{name}={value}') for name in close[:3])}? " if close else ""
-    others = (
-        [] if close else [other for other in TRAIN if key in [*_names(_plain(_composed(other, []))), *_groups(other)]]
-    )
+    others: list[str] = []
+    if not close and not beside:
+        others = [one for one in TRAIN if key in [*_names(_plain(_composed(one, []))), *_groups(one)]]
+    hint += f"In {path} there are: {', '.join(beside)}. " if beside and not close else ""
     hint += f"Other jobs have it: {', '.join(others)}. " if others else ""
     return f"nitari {job} has no setting '{key}', which is given as '{value}'. {hint}See: nitari {job} --help"
 

@@ -20,9 +20,13 @@ from nitari.errors import (
     PictureError,
     QueryError,
 )
+from nitari.guess import meant
+
+from . import schema
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 40  # characters of a value
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     400: "The request cannot be answered",
@@ -90,10 +94,7 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = error.errors()
-        first = faults[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the request"
-        detail = f"{where}: {first['msg']}. /openapi.json describes what is taken"
-        return respond(request, 422, detail, errors=[_fault(fault) for fault in faults[:20]])
+        return respond(request, 422, told(faults[0]), errors=[_fault(fault) for fault in faults[:20]])
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -124,6 +125,24 @@ def _status(error: Exception) -> tuple[int, dict[str, Any]]:
         case QueryError() | ConfigError():
             return 400, {}
     return 500, {}
+
+
+def told(fault: Any) -> str:
+    """A fault that pydantic found: where, what, the value it was given, and what an unknown name may have meant."""
+    where = ".".join(str(part) for part in fault["loc"]) or "the request"
+    if fault["type"] == "extra_forbidden":
+        what = f"{where} is not known. {meant(str(fault['loc'][-1]), _names())}".rstrip()
+    else:
+        value = fault.get("input")
+        given = f", which is {str(value)[:_SHOWN]!r}" if isinstance(value, str | int | float) else ""
+        what = f"{where}{given}: {fault['msg']}."
+    return f"{what} /openapi.json describes what is taken"
+
+
+def _names() -> list[str]:
+    """Every field that some request has."""
+    models = (one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, schema.Strict))
+    return sorted({name for model in models for name in model.model_fields})
 
 
 def _fault(fault: Any) -> dict[str, str]:

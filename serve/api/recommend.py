@@ -21,7 +21,7 @@ from . import schema
 from .address import ITEM, Address
 from .body import Typed
 from .context import Context, Here, answer, item_of
-from .problem import Problem
+from .problem import Problem, told
 from .schema import Liking, Part, Recommend, Uploaded, problems
 
 router = APIRouter(prefix="/v1", tags=["recommend"], route_class=Typed)
@@ -59,8 +59,7 @@ async def upload(
         asked = Uploaded.model_validate_json(settings or "{}")
     except ValidationError as error:
         fault = error.errors()[0]
-        where = ".".join(str(part) for part in ("settings", *fault["loc"]))
-        raise Problem(422, f"{where}: {fault['msg']}. /openapi.json describes what is taken") from None
+        raise Problem(422, told({**fault, "loc": ("settings", *fault["loc"])})) from None
     data = await picture.read()
     if not data:
         raise Problem(415, "picture has no bytes. Send a picture file", reason="empty")

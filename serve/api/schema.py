@@ -159,6 +159,7 @@ class Page(BaseModel):
     where: str | None
     after: str | None
     results: list[Result]
+    why: str | None = Field(None, description="of a page without results: what the filter asks for that no picture has")
     arms: list[str] | None = None
 
 

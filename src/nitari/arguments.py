@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -45,8 +46,8 @@ def parse(words: Sequence[str], defaults: Mapping[str, Any], command: str) -> di
             values[key] = _typed(key, unquote(text), kind)
     missing = [key for key in defaults if key not in values]
     if missing:
-        needed = " ".join(f"{key}=…" for key in missing)
-        raise ConfigError(f"'{missing[0]}' has no value. Give it as: nitari {command} {needed}")
+        shown = " ".join([*map(shlex.quote, words), *(f"{key}=…" for key in missing)])
+        raise ConfigError(f"'{missing[0]}' has no value. Give it as: nitari {command} {shown}")
     return values
 
 

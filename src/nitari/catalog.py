@@ -19,7 +19,7 @@ from nitari.cells import ID, Cells, id_bytes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, QueryError
 from nitari.filters import Filter, Selection
-from nitari.guess import unknown
+from nitari.guess import in_folder, unknown
 from nitari.joined import Joined
 from nitari.mask import Masks
 
@@ -194,7 +194,7 @@ class Catalog:
             newer = [row for row in rows if row in late or str(own[int(row)]) not in self._newer]
             rows = np.array(newer, np.int64) if self._newer else rows
             if not len(rows):
-                raise QueryError(unknown_item)
+                raise QueryError(f"{unknown_item}{in_folder(item, self.ready('file_name'))}")
             if len(rows) > 1:
                 ids = ", ".join(self.ids(rows[:3].tolist()))
                 raise QueryError(f"{len(rows)} items have the file_name '{item}'. Give one of their ids: {ids}")

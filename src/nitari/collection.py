@@ -18,6 +18,7 @@ from nitari import lines
 from nitari.artifact import Artifact, open_artifact, stamp_file, sync, write_atomic
 from nitari.command import MADE_BY, NAMED, command
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.guess import meant
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[\w-]+", re.ASCII)
@@ -100,7 +101,10 @@ class Collection:
             group = {"embeddings": "extractor", "annotation": "annotator"}.get(kind)
             words = [f"{group}={space}"] if group and space else []
             run = self.command(MADE_BY[kind], *words)
-            raise ArtifactError(f"Collection '{self.name}' has no {what} yet. Run: {run}")
+            hint = meant(space, self.spaces(kind)) if space else ""
+            raise ArtifactError(
+                f"Collection '{self.name}' has no {what}{'. ' if hint else ' yet. '}{hint or f'Run: {run}'}".rstrip()
+            )
         return artifact
 
     def parent(self, artifact: Artifact, role: str, space: str | None = None) -> Artifact:

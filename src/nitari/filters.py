@@ -255,6 +255,8 @@ class _Parser:
             raise self._error("One of = != < <= > >= in is not not is expected after the column name")
         operator = self.tokens[self.at].text
         self.at += 1
+        if operator == "=" and self._peek("operator", "="):
+            raise self._error("One = compares; this is the second")
         value = self._word("a value")
         at = value.position
         if operator == "=":

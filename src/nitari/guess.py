@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_OFFERED = 3
 
 
 def close(word: str, names: Iterable[str], n: int = 1) -> list[str]:
@@ -20,6 +26,15 @@ def meant(word: str, names: Iterable[str], n: int = 1) -> str:
     """``Did you mean 'this'? `` with its space, or nothing where no name comes close."""
     found = close(word, names, n)
     return f"Did you mean {' or '.join(repr(name) for name in found)}? " if found else ""
+
+
+def in_folder(name: str, paths: pa.ChunkedArray) -> str:
+    """``. Did you mean folder/name?`` of those of ``paths`` that end in ``name`` after a folder, or nothing."""
+    import pyarrow.compute as pc
+
+    inside = paths.filter(pc.ends_with(paths, f"/{name}", ignore_case=True))
+    more = " or another of them" if len(inside) > _OFFERED else ""
+    return f". Did you mean {' or '.join(inside[:_OFFERED].to_pylist())}{more}?" if len(inside) else ""
 
 
 def unknown(fact: str, word: str, names: Iterable[str], there: str = "It has") -> str:

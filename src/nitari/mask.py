@@ -37,7 +37,9 @@ class Column(NamedTuple):
         kept = pc.fill_null(test(self.values), False).to_numpy(zero_copy_only=False).astype(bool)
         if self.codes is None:
             return np.asarray(kept)
-        edges = np.flatnonzero(np.diff(kept, prepend=False, append=False)).reshape(-1, 2).tolist()
+        framed = np.zeros(len(kept) + 2, bool)
+        framed[1:-1] = kept
+        edges = np.flatnonzero(framed[1:] != framed[:-1]).reshape(-1, 2).tolist()
         if len(edges) > _RUNS:
             return np.asarray(kept[self.codes])
         mask: np.ndarray | None = None

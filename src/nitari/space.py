@@ -51,6 +51,11 @@ class Space:
         """Stored numbers a vector: ``dim``, or dim / 8 bytes in a hamming space."""
         return self.dim // 8 if self.metric == "hamming" else self.dim
 
+    @property
+    def farthest(self) -> float:
+        """The greatest distance that two vectors may have; infinite in l2."""
+        return {"cosine": 2.0, "l2": math.inf, "normalized_l2": 1.0, "hamming": float(self.dim)}[self.metric]
+
     def check(self, vectors: np.ndarray) -> np.ndarray:
         """Return ``vectors`` as (n, width) ready to compare: float32 (uint8 in hamming), unit norm in cosine.
 

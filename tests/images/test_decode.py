@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from nitari.errors import PictureError
+from nitari.errors import ConfigError, PictureError
 from nitari.images.decode import Limits, decode
 from nitari.reasons import REASONS
 
@@ -33,6 +33,12 @@ def scene(size: tuple[int, int] = (64, 48), mode: str = "RGB") -> Image.Image:
     picture.paste((30, 30, 200), (0, h, w, size[1]))
     picture.paste((128, 128, 128), (w, h, size[0], size[1]))
     return picture.convert(mode)
+
+
+@pytest.mark.parametrize(("name", "value"), [("seconds", 0), ("max_frames", -1), ("max_pixels", float("nan"))])
+def test_a_limit_of_nothing_is_refused(name: str, value: float):
+    with pytest.raises(ConfigError, match=rf"limits\.{name} is {value}"):
+        Limits(**{name: value})
 
 
 def refusal(data: bytes, **limits: Any) -> str:

@@ -39,7 +39,7 @@ def test_what_is_not_admitted_never_differs_in_few(signs, vectors):
     apart = signs.apart(vectors[0], mask)
     assert (apart[~mask] == 255).all()
     assert (apart[mask] < 255).all()
-    assert signs.first(apart, 4, 10) == apart[mask].max()
+    assert apart[mask].max() <= signs.first(apart, 4, 10) < 255
     opposite = signs.apart(2 * signs.mean - vectors[7], mask)  # all 256 of its bits differ, and a byte counts 255
     assert opposite[7] < 255
     assert (opposite[~mask] == 255).all()

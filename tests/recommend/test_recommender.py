@@ -137,7 +137,7 @@ def test_a_page_is_json(recommender, collection):
     page = json.loads(json.dumps(recommender.recommend(item(0), k=3).to_dict()))
     assert page["collection"] == "shoes"
     assert page["release"] == collection.current
-    assert list(page) == ["collection", "release", "where", "results", "after"]
+    assert list(page) == ["collection", "release", "where", "results", "after", "why"]
     assert list(page["results"][0]) == [
         "item_id",
         "score",

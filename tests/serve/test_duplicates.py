@@ -161,6 +161,12 @@ def test_the_summary_for_people(ask):
         (["collection=shop", "space=colour"], ConfigError, "no measured distance"),
         (["collection=shop", "distance=-1"], ConfigError, "distance is '-1'"),
         (["collection=shop", "distance=near"], ConfigError, "distance is 'near'"),
+        (
+            ["collection=shop", "distance=256"],
+            ConfigError,
+            "'256'. In space 'pdq' give a number from 0 to below 256, .* up to 31",
+        ),
+        (["collection=shop", "space=pdqq"], ArtifactError, "no embeddings of space 'pdqq'. Did you mean 'pdq'?"),
         (["collection=bare", "distance=3"], ConfigError, "no space to measure it in"),
         (["collection=shop", "keep=newest"], ConfigError, "keep is 'newest'"),
     ],

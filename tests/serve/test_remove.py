@@ -47,6 +47,25 @@ def test_a_name_may_have_commas(ask, shop):
         ask("items=picture-0000.jpg,nobody")
 
 
+def test_a_filter_that_matches_nothing_says_why(ask):
+    assert ask("where=width>9999").startswith(
+        "Removed 0 of 0 items; 0 are removed in all\nNo picture has width>9999. width goes from "
+    )
+    assert json.loads(ask("where=width>9999", "format=json"))["why"].startswith("No picture has width>9999")
+
+
+def test_a_name_without_its_folder_is_told_with_it(ask, shop, tmp_path):
+    inside = tmp_path / "pictures" / "bags"
+    inside.mkdir()
+    (tmp_path / "pictures" / "picture-0002.png").rename(inside / "a.png")
+    source = FolderSource(str(tmp_path / "pictures"))
+    ingest(shop, source.listing(), source_name="main", about=source.about, workers=1)
+    extract(shop, PixelsExtractor(), threads=1)
+    build(shop, {"_target_": "nitari.index.exact.Exact"})
+    with pytest.raises(QueryError, match=r"Did you mean bags/a\.png\?"):
+        ask("items=A.png")
+
+
 def test_what_was_purged_is_not_said_to_be_back(ask, shop):
     catalog = Catalog(shop.latest("catalog"))
     one, two = catalog.ids([catalog.row("picture-0000.jpg"), catalog.row("picture-0001.jpg")])

@@ -8,7 +8,7 @@ import pytest
 
 from nitari.artifact import publish
 from nitari.catalog import FILE, Catalog, counts
-from nitari.errors import FilterError
+from nitari.errors import ConfigError, FilterError
 from nitari.steps.holdout import training_mask, training_rule
 
 N = 400
@@ -52,6 +52,12 @@ def test_a_split_column_without_train_does_not(tmp_path: Path, values: list):
     catalog = make(tmp_path, split=values)
     assert training_rule(catalog) is None
     assert 0.8 < training_mask(catalog).mean() < 1
+
+
+def test_a_filter_that_chooses_nothing_is_told_with_what_there_is(tmp_path: Path):
+    catalog = make(tmp_path, kind=["bag"] * N)
+    with pytest.raises(ConfigError, match=r"nothing to train on\. No picture has kind=hat\. kind has bag \(400\)"):
+        training_mask(catalog, "kind=hat")
 
 
 def test_a_filter_chooses_and_the_rest_is_held_out(tmp_path: Path):

@@ -94,6 +94,38 @@ def test_new_changed_and_gone(place: Place):
     assert np.abs(changed.reshape(-1, 3).mean(0) - (0, 0, 255)).max() < 5
 
 
+def test_a_mistaken_path_marks_nothing_gone(place: Place, tmp_path: Path, make_pictures: MakePictures):
+    first = place.ingest(about={"path": "right"})
+    place.folder = tmp_path / "other"
+    make_pictures(place.folder, 3, seed=1)
+    for path in sorted(place.folder.iterdir()):
+        path.rename(path.with_stem(f"other-{path.stem}"))
+    with pytest.raises(
+        ConfigError, match=r"Source 'main' was {'path': 'right'} and is now {'path': 'wrong'}: 12 of its 12 .*name"
+    ):
+        place.ingest(about={"path": "wrong"})
+    with pytest.raises(
+        ConfigError, match=r"'main' is the source of 12 pictures: 12 of its 12 .*See whether all of it is there"
+    ):
+        place.ingest(about={"path": "right"})
+    assert place.collection.latest("catalog").id == first.id
+    with pytest.raises(ConfigError, match=r"most_gone is 2\. Give a share"):
+        place.ingest(most_gone=2)
+    catalog = Catalog(place.ingest(about={"path": "wrong"}, most_gone=1))
+    assert (catalog.n_ready, catalog.n_items) == (3, 15)
+
+
+def test_a_source_that_moved_keeps_its_pictures(place: Place, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    place.ingest(about={"path": "here"})
+    place.folder = place.folder.rename(tmp_path / "there")
+    catalog = Catalog(place.ingest(about={"path": "there"}))
+    assert (catalog.n_ready, catalog.n_items) == (12, 12)
+    assert not caplog.messages
+    sorted(place.folder.iterdir())[0].unlink()
+    place.ingest(about={"path": "elsewhere"})
+    assert "1 of its 12 pictures are marked gone" in caplog.text
+
+
 def test_what_comes_back_is_ready_again(place: Place):
     place.ingest()
     path = sorted(place.folder.iterdir())[0]

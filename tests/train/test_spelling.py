@@ -33,6 +33,17 @@ def said(job: str, *words: str) -> str:
         ("fit", "experiment=fats", "experiment is 'fats'. Did you mean fast? Choose one of: agree, "),
         ("fit", "+experiment=fats", "experiment is 'fats'. Did you mean fast?"),
         ("build", "experiment=fast", "nitari build takes no experiment. It is given to what trains: fit, "),
+        (
+            "fit",
+            "objective.weights.colour=1",
+            "no setting 'objective.weights.colour', which is given as '1'. In objective.weights there are: ",
+        ),
+        ("fit", "trainer.size=96", "Did you mean model.size=96? See"),
+        (
+            "fit",
+            "--collection=x",
+            "'--collection=x' is not a setting. Settings are written key=value: collection=x. See: nitari fit --help",
+        ),
         ("build", "fast", "'fast' is not a setting. Settings are written key=value. See: nitari build --help"),
     ],
 )

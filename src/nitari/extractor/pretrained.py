@@ -110,7 +110,7 @@ def _file(weights: str | None) -> dict[str, Tensor]:
 
     if weights is None:
         raise ConfigError("extractor.weights has no value: give a local file of weights, extractor.weights=PATH")
-    return read(Path(weights))
+    return read(Path(weights), "extractor.weights")
 
 
 def _torchvision(model: str, weights: str | None, layer: str | None) -> nn.Module:

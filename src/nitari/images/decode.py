@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
-from nitari.errors import PictureError
+from nitari.errors import ConfigError, PictureError
 from nitari.images import jpeg
 from nitari.images.colour import to_rgb
 from nitari.images.quiet import quiet
@@ -73,6 +73,11 @@ class Limits:
     max_bytes: float = 25e6
     max_frames: int = 2000
     seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not value > 0:
+                raise ConfigError(f"limits.{name} is {value}. Give a number above 0")
 
     @classmethod
     def none(cls) -> Limits:

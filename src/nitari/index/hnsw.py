@@ -30,7 +30,7 @@ _MAX_ROWS = 2**31 - 1  # ids are 32-bit
 _SHOWN = 200_000  # vectors from which on nmslib draws its bar on a terminal: they take it minutes
 _BATCH = 65536
 _ALIKE = 32  # efforts are multiples of, so that fewer searches wait for each other
-_STEP = 70  # vectors scanned in the time that the graph takes for one more of ef_search
+_STEP = 55  # vectors scanned in the time that the graph takes for one more of ef_search
 
 
 class Hnsw(Planned):

@@ -179,8 +179,11 @@ def _sieved(part: Part, signs: Signs, query: np.ndarray, k: int) -> tuple[np.nda
     """
     assert part.mask is not None
     scan, apart = part.region.scan, signs.apart(query, part.mask)
-    limit = signs.first(apart, part.count, min(k, part.count))
+    wanted = min(k, part.count)
+    limit = signs.first(apart, part.count, wanted)
     near = np.flatnonzero(apart <= limit)
+    if len(near) < wanted:  # which a sample may tell too few of
+        return scan.nearest(query[None], k, part.picked)[0]
     while len(near) <= WHOLE * part.count:
         rows, distances = scan.nearest(query[None], k, near)[0]
         wider = signs.limit(query, scan.taken(rows))

@@ -38,7 +38,8 @@ class Data:
         train = _sample(np.flatnonzero(mask), self.max_items, random)
         held_out = _sample(np.flatnonzero(~mask), self.max_held_out, random)
         if len(train) < 2:
-            raise ConfigError(f"{len(train)} pictures train. Ingest more, or choose others with where=FILTER")
+            few = f"{len(train)} of {len(mask):,} pictures are chosen to train"
+            raise ConfigError(f"{few}, which is too few. Ingest more, or choose others with where=FILTER")
         return train, held_out
 
 

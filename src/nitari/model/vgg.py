@@ -98,7 +98,7 @@ class Vgg(nn.Module):
 
     def _take(self, weights: str, depth: int, batch_norm: bool) -> None:
         name = f"vgg{depth}_bn" if batch_norm else f"vgg{depth}"
-        state = _download(name) if weights == "download" else read(Path(weights))
+        state = _download(name) if weights == "download" else read(Path(weights), "model.weights")
         found = {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
         try:
             self.features.load_state_dict(found)

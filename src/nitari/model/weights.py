@@ -11,10 +11,12 @@ from torch import Tensor
 from nitari.errors import ConfigError
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """A state dict from ``.safetensors``, or from torch's own format if it holds plain tensors only; ConfigError else."""
+def read(path: Path, setting: str = "weights") -> dict[str, Tensor]:
+    """A state dict from ``.safetensors``, or from torch's own format if it holds plain tensors only; ConfigError else, by
+    the name of the ``setting`` that has the path.
+    """
     if not path.is_file():
-        raise ConfigError(f"'{path}' is no file. Give a state dict")
+        raise ConfigError(f"{setting} is '{path}', which is no file. Give a state dict: a .safetensors or .pth file")
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
@@ -23,5 +25,5 @@ def read(path: Path) -> dict[str, Tensor]:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ConfigError(
-            f"'{path}' cannot be read as plain tensors: {str(error).splitlines()[0]}. Save it as .safetensors"
+            f"{setting} is '{path}', which cannot be read as plain tensors: {str(error).splitlines()[0]}. Save it as .safetensors"
         ) from None

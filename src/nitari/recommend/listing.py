@@ -41,8 +41,7 @@ def browse(
     rows = _rows(recommender, where, start, k + 1)
     found = [Ranked(row, 0.0, {}, {}, {}, []) for row in rows[:k].tolist()]
     more = cursor.write(int(rows[k]), asked, recommender.release.id) if len(rows) > k else None
-    results = recommender.results(found)
-    return Page(recommender.collection.name, recommender.release.id, results, shown or None, more)
+    return recommender.page(found, where, more)
 
 
 def facets(

@@ -37,7 +37,7 @@ class Result:
 @dataclass(frozen=True)
 class Page:
     """Results, best first, and the release they come from. ``where`` is the filter that admitted them all; ``after``
-    asks for the next page, None on the last one.
+    asks for the next page, None on the last one. ``why`` is said where the filter admits nothing.
     """
 
     collection: str
@@ -45,6 +45,7 @@ class Page:
     results: list[Result]
     where: str | None = None
     after: str | None = None
+    why: str | None = None
     scored: int = 0  # rows that were compared for it; no part of the answer
 
     def to_dict(self) -> dict[str, Any]:
@@ -54,4 +55,5 @@ class Page:
             "where": self.where,
             "results": [result.to_dict() for result in self.results],
             "after": self.after,
+            "why": self.why,
         }

@@ -29,6 +29,7 @@ from nitari.recommend.question import Fuse, Likes, Question, Unlike, check_choic
 from nitari.recommend.ranking import Ranked, Ranking
 from nitari.recommend.scoring import check_weights
 from nitari.recommend.source import Encode, Picture, Source, SpaceSource
+from nitari.recommend.unmatched import unmatched
 from nitari.recommend.words import TextSource
 from nitari.text.index import TextIndex
 
@@ -175,8 +176,7 @@ class Recommender:
         ranking = self._ranking(asked, where)
         found = list(islice(ranking, start, start + k + 1))
         more = cursor.write(start + k, fingerprint, self.release.id) if len(found) > k else None
-        results = self.results(found[:k])
-        return Page(self.collection.name, self.release.id, results, text or None, more, ranking.scored)
+        return self.page(found[:k], where, more, ranking.scored)
 
     def find(self, text: str, *, where: str | Filter | None = None, k: int = 20, after: str | None = None) -> Page:
         """Items by words that somebody typed, in the columns that the release was built to search: those with all of them
@@ -204,7 +204,15 @@ class Recommender:
             for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)
         ]
         more = cursor.write(start + k, fingerprint, self.release.id) if len(rows) > k else None
-        return Page(self.collection.name, self.release.id, self.results(found), shown or None, more)
+        return self.page(found, where, more)
+
+    def page(self, found: Sequence[Ranked], where: str | Filter | None, after: str | None, scored: int = 0) -> Page:
+        """The answer that has ``found``; one without any says why where it is for the filter."""
+        text = where if where is None or isinstance(where, str) else to_text(where)
+        why = unmatched(self.catalog, where, self.hidden) if where and not found else ""
+        return Page(
+            self.collection.name, self.release.id, self.results(found), text or None, after, why or None, scored
+        )
 
     def thumbnail(self, item: str, side: int) -> bytes:
         """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError where it is

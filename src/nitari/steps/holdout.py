@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from nitari.catalog import Catalog
+from nitari.errors import ConfigError
+from nitari.recommend.unmatched import unmatched
 
 SPLIT = "split=train"
 HELD_OUT_SHARE = 20  # one picture in this many never trains
@@ -16,10 +18,13 @@ def training_mask(catalog: Catalog, where: str | None = None) -> np.ndarray:
 
     ``where`` chooses what trains. Without it, ``split=train`` does where the catalog has such rows; otherwise one
     picture in twenty is held out, by a hash of its bytes, so that copies of one file stay on one side. A choice that
-    takes every picture is treated the same way, so that something is left to measure with.
+    takes every picture is treated the same way, so that something is left to measure with; ConfigError of one that
+    takes none.
     """
     rule = training_rule(catalog, where)
     selection = catalog.select(rule)
+    if rule and selection is not None and not selection.count:
+        raise ConfigError(f"where chooses nothing to train on. {unmatched(catalog, rule)}")
     if selection is None or len(selection.rows) == catalog.n_ready:
         return ~_hashed_out(catalog)
     mask = np.zeros(catalog.n_ready, bool)

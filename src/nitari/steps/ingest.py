@@ -45,6 +45,7 @@ def ingest(
     limits: Limits = USUAL,
     background: Sequence[int] = WHITE,
     quality: int = QUALITY,
+    most_gone: float = 0.5,
     workers: int | None = None,
     executor: Executor | None = None,
     about: Mapping[str, Any] | None = None,
@@ -55,6 +56,9 @@ def ingest(
     What the newest catalog or a killed run of this job already has, by id and fingerprint under the same settings, is
     kept without reading it; refusals that may have passed (``reasons.PASSING``) are tried again. What the source no
     longer lists, and what was removed (``nitari.changes``), is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
+    A listing without more than ``most_gone`` of the pictures that the source had is a mistaken path or a disk that is not
+    there: ``ConfigError``, and nothing changes.
+
     With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
     manifest. ``executor`` does the reading, by default ``workers`` processes on this machine.
     """
@@ -64,7 +68,7 @@ def ingest(
         old = Previous(collection, settings, limits)
         if len(old.removed):
             listing = listing.filter(pc.invert(pc.is_in(listing.column("item_id"), value_set=old.removed)))
-        sources = _sources(old, source_name, listing, about)
+        sources = _sources(old, source_name, listing, about, most_gone)
         work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
         wanted = _wanted(listing, old, source_name)
         killed = _parts(work, settings["sizes"])
@@ -95,15 +99,23 @@ def _settings(sizes: Sequence[int], background: Sequence[int], quality: int) -> 
     return {"sizes": kept, "background": [int(value) for value in background], "quality": int(quality)}
 
 
-def _sources(old: Previous, name: str, listing: pa.Table, about: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+def _sources(
+    old: Previous, name: str, listing: pa.Table, about: Mapping[str, Any] | None, most_gone: float
+) -> dict[str, dict[str, Any]]:
+    if not 0 <= most_gone <= 1:
+        raise ConfigError(f"most_gone is {most_gone}. Give a share of a source's pictures, from 0 to 1")
     known = dict(about or {})
     before = {key: value for key, value in old.sources.get(name, {}).items() if key != "attributes"}
-    if before and before != known:
-        log.warning(
-            "Source '%s' was %s and is now %s: what it no longer lists is marked gone. "
-            "To keep both, give the new one a name of its own: source.name=…",
-            *(name, before, known),
+    had, gone = old.missed(name, listing.column("item_id"))
+    moved = f"Source '{name}' was {before} and is now {known}" if before and before != known else ""
+    own = "To keep both, give the new one a name of its own: source.name=…"
+    if gone > most_gone * had:
+        raise ConfigError(
+            f"{moved or f'{name!r} is the source of {had:,} pictures'}: {gone:,} of its {had:,} pictures are not there any "
+            f"more. {own if moved else 'See whether all of it is there'}. If they are gone indeed: most_gone=1"
         )
+    if moved and gone:
+        log.warning("%s: %s of its %s pictures are marked gone. %s", moved, f"{gone:,}", f"{had:,}", own)
     names = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
     return {**old.sources, name: {**known, "attributes": names}}
 

@@ -88,6 +88,13 @@ class Previous:
             table = table.set_column(table.column_names.index(name), name, column)
         return table
 
+    def missed(self, source_name: str, listed: pa.ChunkedArray) -> tuple[int, int]:
+        """How many ready pictures a source had that nobody removed, and how many of them are not ``listed`` now."""
+        ready = pc.equal(self.table.column("status"), READY)
+        mine = self.table.filter(pc.and_(ready, pc.equal(self.table.column("source"), source_name))).column("item_id")
+        mine = mine.filter(pc.invert(pc.is_in(mine, value_set=self.removed)))
+        return len(mine), len(mine) - (pc.sum(pc.is_in(mine, value_set=listed)).as_py() or 0)
+
     def others(self, source_name: str) -> pa.Table:
         """The rows of other sources that are not gone."""
         status, source = self.table.column("status"), self.table.column("source")

@@ -163,6 +163,15 @@ def test_an_item_is_addressed_by_its_file_name(client, slash):
     assert 'route="/v1/items/{item_id}/more-like"' in client.get("/metrics").text
 
 
+def test_a_page_without_items_says_why(client, first):
+    where = "width>9999"
+    for path in ("/v1/items", f"/v1/items/{first}/more-like"):
+        found = client.get(path, params={"where": where}).json()
+        assert (found["results"], found["where"]) == ([], where)
+        assert found["why"].startswith("No picture has width>9999. width goes from ")
+    assert client.get("/v1/items").json()["why"] is None
+
+
 def test_a_filter_s_problem_points_at_the_place(client):
     text = "kind=bags and nothing=3"
     answer = client.get("/v1/items", params={"where": text})
@@ -172,7 +181,10 @@ def test_a_filter_s_problem_points_at_the_place(client):
 
 def test_bodies_are_checked(client, first):
     assert "like" in problem(client.post("/v1/recommend", json={}), 400)
-    assert "likes" in problem(client.post("/v1/recommend", json={"likes": [first]}), 422)
+    assert "body.likes is not known. Did you mean 'like'? " in problem(
+        client.post("/v1/recommend", json={"likes": [first]}), 422
+    )
+    assert "query.k, which is '0': Input should be" in problem(client.get("/v1/items", params={"k": 0}), 422)
     assert "weights" in problem(client.post("/v1/recommend", json={"like": [first], "weights": {"x": 1}}), 400)
     problem(client.post("/v1/recommend", content=b"{", headers={"Content-Type": "application/json"}), 422)
     problem(client.put("/v1/recommend", json={}), 405)

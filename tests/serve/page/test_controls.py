@@ -161,7 +161,7 @@ def test_a_part_of_a_picture(visitor):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     visitor.until("box => !location.search.includes(box)", before)
-    visitor.settle()
+    visitor.wait(lambda: visitor.asked("/v1/recommend")[-1]["like"][0]["box"] != [left, top, right, bottom])
     moved = visitor.asked("/v1/recommend")[-1]["like"][0]["box"]
     assert abs(moved[0] - left - 0.02) < 0.01
     assert abs(moved[2] - right) < 0.01
