@@ -107,5 +107,5 @@ def test_a_huge_collection_is_sampled():
 
 
 def test_one_picture_is_too_few():
-    with pytest.raises(ConfigError, match="1 pictures train"):
+    with pytest.raises(ConfigError, match="1 of 2 pictures are chosen to train"):
         Data().choose(np.array([True, False]), 0)

@@ -192,6 +192,18 @@ def test_a_killed_run_goes_on(root, foreign, tmp_path, capsys, monkeypatch):
     assert len(told(tmp_path)) == 11
 
 
+def test_other_queries_may_follow_a_killed_run(root, foreign, tmp_path, monkeypatch, make_pictures):
+    out = tmp_path / "out"
+    words = ["collection=shop", f"root={root}", f"out={out}", "threads=1", "checks=0", "spaces=pdq"]
+    with monkeypatch.context() as patched:
+        patched.setattr(matching.Matcher, "match", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            infringe.main([*words, f"queries={foreign}"])
+    make_pictures(tmp_path / "others", 1, seed=50)
+    assert infringe.main([*words, f"queries={tmp_path / 'others'}"]) == 0
+    assert set(told(out)) == {"picture-0000.jpg"}
+
+
 def test_originals_that_were_appended_are_found_and_removed_ones_are_not(
     tmp_path, capsys, make_pictures, ingest_folder
 ):

@@ -95,6 +95,7 @@ def infringe(
         limits=matcher.pictures.limits,
         background=matcher.pictures.background,
         quality=matcher.pictures.quality,
+        most_gone=1.0,  # a killed run may have looked at other queries
         workers=threads,
         about=source.about,
         progress=reading,

@@ -114,7 +114,7 @@ def _sources(
             f"{moved or f'{name!r} is the source of {had:,} pictures'}: {gone:,} of its {had:,} pictures are not there any "
             f"more. {own if moved else 'See whether all of it is there'}. If they are gone indeed: most_gone=1"
         )
-    if moved and gone:
+    if moved and gone and most_gone < 1:  # else it is wanted
         log.warning("%s: %s of its %s pictures are marked gone. %s", moved, f"{gone:,}", f"{had:,}", own)
     names = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
     return {**old.sources, name: {**known, "attributes": names}}
