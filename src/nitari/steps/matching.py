@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nitari.catalog import Catalog
+from nitari.catalog import UNREADABLE, Catalog
 from nitari.errors import PictureError
 from nitari.extractor.stored import Finished
 from nitari.filters import Selection
@@ -136,7 +136,7 @@ class Matcher:
 
     def unreadable(self, foreign: Catalog) -> pa.Table:
         """A row for each picture that could not be read, with why."""
-        rows = range(foreign.n_ready, foreign.n_items)
+        rows = range(foreign.n_ready, foreign.n_ready + foreign.artifact.manifest.counts[UNREADABLE])
         found = foreign.records(rows, ["item_id", "file_name", "reason", "message"]) if rows else []
         records = [
             {
