@@ -133,6 +133,7 @@ def report(n: int, folder: Path) -> None:
             f"| {made['p50_us'] / 1000:.2f} ms | {made['p99_us'] / 1000:.2f} ms |"
         )
         rows += asked["rows"]
+    lines += [f"\n{found['build']['remark']}" for found in results.values() if "remark" in found["build"]]
     lines += ["", "Filtered, by one core, the filter in memory and anew:", ""]
     lines += table(rows)
     (RESULTS / "graph.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
