@@ -258,14 +258,13 @@ class _Parser:
         if operator == "=" and self._peek("operator", "="):
             raise self._error("One = compares; this is the second")
         value = self._word("a value")
-        at = value.position
         if operator == "=":
-            return Eq(column.text, value.text, at)
+            return Eq(column.text, value.text, value.position)
         if operator == "!=":
-            return Not(Eq(column.text, value.text, at))
+            return Not(Eq(column.text, value.text, value.position))
         if operator[0] == "<":
-            return Range(column.text, high=value.text, include_high=operator == "<=", position=at)
-        return Range(column.text, low=value.text, include_low=operator == ">=", position=at)
+            return Range(column.text, high=value.text, include_high=operator == "<=", position=value.position)
+        return Range(column.text, low=value.text, include_low=operator == ">=", position=value.position)
 
     def _values(self) -> tuple[Value, ...]:
         self._expect("mark", "(")
@@ -288,10 +287,9 @@ class _Parser:
         return self.at < len(self.tokens) and self.tokens[self.at][:2] == (kind, text)
 
     def _take(self, kind: str, text: str) -> bool:
-        if self._peek(kind, text):
-            self.at += 1
-            return True
-        return False
+        found = self._peek(kind, text)
+        self.at += found
+        return found
 
     def _expect(self, kind: str, text: str) -> None:
         if not self._take(kind, text):

@@ -41,7 +41,7 @@ def browse(
     rows = _rows(recommender, where, start, k + 1)
     found = [Ranked(row, 0.0, {}, {}, {}, []) for row in rows[:k].tolist()]
     more = cursor.write(int(rows[k]), asked, recommender.release.id) if len(rows) > k else None
-    return recommender.page(found, where, more)
+    return recommender.page(found, shown, more)
 
 
 def facets(

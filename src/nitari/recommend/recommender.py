@@ -176,7 +176,7 @@ class Recommender:
         ranking = self._ranking(asked, where)
         found = list(islice(ranking, start, start + k + 1))
         more = cursor.write(start + k, fingerprint, self.release.id) if len(found) > k else None
-        return self.page(found[:k], where, more, ranking.scored)
+        return self.page(found[:k], text, more, ranking.scored)
 
     def find(self, text: str, *, where: str | Filter | None = None, k: int = 20, after: str | None = None) -> Page:
         """Items by words that somebody typed, in the columns that the release was built to search: those with all of them
@@ -204,15 +204,13 @@ class Recommender:
             for i, (row, value) in enumerate(zip(rows.tolist()[:k], measured, strict=False), start=1)
         ]
         more = cursor.write(start + k, fingerprint, self.release.id) if len(rows) > k else None
-        return self.page(found, where, more)
+        return self.page(found, shown, more)
 
-    def page(self, found: Sequence[Ranked], where: str | Filter | None, after: str | None, scored: int = 0) -> Page:
+    def page(self, found: Sequence[Ranked], where: str | None, after: str | None, scored: int = 0) -> Page:
         """The answer that has ``found``; one without any says why where it is for the filter."""
-        text = where if where is None or isinstance(where, str) else to_text(where)
         why = unmatched(self.catalog, where, self.hidden) if where and not found else ""
-        return Page(
-            self.collection.name, self.release.id, self.results(found), text or None, after, why or None, scored
-        )
+        results = self.results(found)
+        return Page(self.collection.name, self.release.id, results, where or None, after, why or None, scored)
 
     def thumbnail(self, item: str, side: int) -> bytes:
         """The JPEG kept of an item: the smallest of at least ``side`` pixels, or the largest there is. QueryError where it is
