@@ -2,12 +2,15 @@
 
     .venv/bin/python -m benchmarks.scale 30000
     .venv/bin/python -m benchmarks.scale 3000000 index=hnsw,ivf root=.bench/scale
+    .venv/bin/python -m benchmarks.scale 3000000 extractor=.bench/scale/30000/collections/scale/extractor/encoder
     .venv/bin/python -m benchmarks.scale report
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
 them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
 unfiltered and filtered, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
-pictures. A stage that is in the results is not run again: killed, the same command goes on. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
+pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
+stage that is in the results is not run again: killed, the same command goes on. Core time is that of all of a stage's
+processes, which other work on the machine hardly changes. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
 """
@@ -17,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -39,7 +43,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
 PAGE = ROOT / "benchmarks" / "scale.md"
 PLOT = ROOT / "benchmarks" / "results" / "scale.png"
 NITARI = str(Path(sys.executable).parent / "nitari")
-DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale")}
+DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extractor": ""}
 SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
@@ -53,7 +57,7 @@ def main() -> None:
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
     for n in sizes or ([] if "report" in sys.argv[1:] else SIZES):
-        run(n, given["index"].split(","), Path(given["root"]), results)
+        run(n, given["index"].split(","), Path(given["root"]), results, given["extractor"])
     PAGE.write_text(
         report(results) + f"![Time and memory of each stage]({PLOT.relative_to(PAGE.parent)})\n", encoding="utf-8"
     )
@@ -61,7 +65,7 @@ def main() -> None:
     print(report(results))
 
 
-def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> None:
+def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], extractor: str = "") -> None:
     """Every stage that ``results`` lacks; they are saved after each. Stages of an index are named ``index stage``."""
     stages = results.setdefault(str(n), {})
     folder = root / str(n)
@@ -79,8 +83,10 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
         "make": lambda: {"pictures": n, "seconds": make(n, pictures)},
         "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
         "fit": job("fit", "trainer.max_steps=400", f"where=sha256<{share}", "encode.reduce.pca=128"),
-        "extract": job("extract"),
+        "extract": job("extract", *([f"extractor.path={_encoder(Path(extractor))}"] if extractor else [])),
     }
+    if extractor:
+        del steps["fit"]
     for index in indexes:
         steps |= {
             f"{index} build": job("build", f"index={index}"),
@@ -108,6 +114,11 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
     _save(results)
 
 
+def _encoder(path: Path) -> Path:
+    """The encoder's own directory: the newest in it, where ``path`` holds several."""
+    return (path if (path / "manifest.json").exists() else max(path.iterdir())).resolve()
+
+
 def _save(results: dict[str, Any]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -119,8 +130,8 @@ def command(words: list[str]) -> dict[str, Any]:
 
 
 def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
-    """Seconds and peak memory of a command and its children."""
-    start = time.monotonic()
+    """Seconds, core seconds and peak memory of a command and its children."""
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(words, stdout=stdout)
     peak, stop = [0.0], threading.Event()
 
@@ -135,7 +146,9 @@ def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
     thread.join()
     if code:
         sys.exit(f"{' '.join(words)} ended with {code}")
-    return {"seconds": round(time.monotonic() - start, 1), "peak_mb": round(peak[0])}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": round(time.monotonic() - start, 1), "core_seconds": round(cores, 1), "peak_mb": round(peak[0])}
 
 
 def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:

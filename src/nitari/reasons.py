@@ -1,7 +1,8 @@
 """Why a row of the catalog is unreadable; its ``message`` has the particulars."""
 
+MISSING = "missing"
 REASONS = {
-    "missing": "the source names it, but it is not there",
+    MISSING: "the source names it, but it is not there",
     "unreadable_file": "the operating system could not read it",
     "refused": "its name leads outside its source, or it is a link or a device",
     "empty": "it has no bytes",
@@ -17,5 +18,5 @@ REASONS = {
     "timeout": "it took longer than limits.seconds",
     "crashed": "the worker process that decoded it died",
 }
-PASSING = ("missing", "unreadable_file", "memory", "timeout", "crashed")
+PASSING = (MISSING, "unreadable_file", "memory", "timeout", "crashed")
 """Reasons that may not hold the next time; ingest tries these again."""

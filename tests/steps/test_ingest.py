@@ -13,6 +13,7 @@ from nitari.collection import Collection
 from nitari.errors import ConfigError, DamagedArtifactError
 from nitari.images.decode import Limits
 from nitari.source.folder import FolderSource
+from nitari.source.table import TableSource
 from nitari.steps import ingest as step
 from nitari.steps.ingest import ingest
 from nitari.steps.pictures import Pictures
@@ -123,7 +124,34 @@ def test_a_source_that_moved_keeps_its_pictures(place: Place, tmp_path: Path, ca
     assert not caplog.messages
     sorted(place.folder.iterdir())[0].unlink()
     place.ingest(about={"path": "elsewhere"})
-    assert "1 of its 12 pictures are marked gone" in caplog.text
+    assert "1 of its 12 pictures are not there any more. To keep both" in caplog.text
+
+
+def test_other_pictures_under_the_same_names_replace_nothing(place: Place, tmp_path: Path, make_pictures: MakePictures):
+    first = place.ingest(about={"path": "right"})
+    names = sorted(path.name for path in place.folder.iterdir())
+    place.folder = tmp_path / "other"
+    for path, name in zip(make_pictures(place.folder, 12, seed=1), names, strict=True):
+        path.rename(path.with_name(name))
+    with pytest.raises(
+        ConfigError, match=r"now {'path': 'wrong'}: 0 of its 12 .*, \d+ are other pictures by their size"
+    ):
+        place.ingest(about={"path": "wrong"})
+    assert place.collection.latest("catalog").id == first.id
+    place.ingest(about={"path": "right"})  # changed where they are
+    assert place.collection.latest("catalog").id != first.id
+
+
+def test_what_a_table_names_and_is_not_there_is_gone(place: Place, tmp_path: Path, make_pictures: MakePictures):
+    files = make_pictures(tmp_path / "disk", 12)
+    table = tmp_path / "table.csv"
+    table.write_text("path\n" + "".join(f"{file}\n" for file in files))
+    listing = TableSource(str(table)).listing()
+    first = ingest(place.collection, listing, source_name="main", workers=1)
+    (tmp_path / "disk").rename(tmp_path / "away")
+    with pytest.raises(ConfigError, match=r"'main' is the source of 12 pictures: 12 of its 12 pictures are not there"):
+        ingest(place.collection, TableSource(str(table)).listing(), source_name="main", workers=1)
+    assert place.collection.latest("catalog").id == first.id
 
 
 def test_what_comes_back_is_ready_again(place: Place):

@@ -25,7 +25,7 @@ WHOLE = 0.4
 _RECALL = 0.99  # of those nearest that are to be found by that
 _FEW = 1000  # vectors of a side too few to tell by
 _TOLD = 8192  # vectors by which that is told of a query
-_EVERY = 20  # looked at again for each one wanted, at least
+_EVERY = 20  # looked at again for each one wanted, about
 # In vectors read in passing: a search, each vector, each that is admitted and each that is looked at again.
 _SEARCH, _PASSED, _LISTED, _AGAIN = 2000, 0.12, 0.03, 2.0
 _FILES = ("words", "rotation", "mean")
@@ -45,6 +45,9 @@ class Signs:
         self.rotation = rotation
         self.mean = mean
         self.share = share
+        self._places = np.sort(
+            np.random.default_rng(0).random(_TOLD)
+        )  # not evenly apart: filters may follow the order of rows
 
     @classmethod
     def of(cls, space: Space, vectors: np.ndarray, seed: int = 0) -> Self | None:
@@ -72,7 +75,8 @@ class Signs:
 
     def first(self, apart: np.ndarray, admitted: int, wanted: int) -> int:
         """Of ``apart``: up to how many bits is looked at to begin with, about, as a sample of them tells."""
-        some = apart[:: max(len(apart) // _TOLD, 1)].astype(np.uint16)  # which numpy partitions much faster than bytes
+        some = apart if len(apart) <= _TOLD else apart[(self._places * len(apart)).astype(np.int64)]
+        some = some.astype(np.uint16)  # which numpy partitions much faster than bytes
         again = self._again(admitted, wanted) * len(some) / len(apart)
         place = min(math.ceil(again + math.sqrt(again)), len(some) - 1)
         return min(int(np.partition(some, place)[place]), _BITS - 2)

@@ -56,8 +56,8 @@ def ingest(
     What the newest catalog or a killed run of this job already has, by id and fingerprint under the same settings, is
     kept without reading it; refusals that may have passed (``reasons.PASSING``) are tried again. What the source no
     longer lists, and what was removed (``nitari.changes``), is marked gone. Other sources' items are left alone, unless the thumbnails are to be of another kind.
-    A listing without more than ``most_gone`` of the pictures that the source had is a mistaken path or a disk that is not
-    there: ``ConfigError``, and nothing changes.
+    A listing without more than ``most_gone`` of the pictures that the source had, or with others under their names in
+    another place, is a mistaken path or a disk that is not there: ``ConfigError``, and nothing changes.
 
     With nothing changed, the newest catalog is returned and nothing is published. ``about`` describes the source in the
     manifest. ``executor`` does the reading, by default ``workers`` processes on this machine.
@@ -106,16 +106,19 @@ def _sources(
         raise ConfigError(f"most_gone is {most_gone}. Give a share of a source's pictures, from 0 to 1")
     known = dict(about or {})
     before = {key: value for key, value in old.sources.get(name, {}).items() if key != "attributes"}
-    had, gone = old.missed(name, listing.column("item_id"))
+    had, gone, other = old.missed(name, listing)
     moved = f"Source '{name}' was {before} and is now {known}" if before and before != known else ""
+    other = other if moved else 0  # else they were changed where they are
+    lost = f"{gone:,} of its {had:,} pictures are not there any more"
+    lost += f", {other:,} are other pictures by their size in bytes" if other else ""
     own = "To keep both, give the new one a name of its own: source.name=…"
-    if gone > most_gone * had:
+    if gone + other > most_gone * had:
         raise ConfigError(
-            f"{moved or f'{name!r} is the source of {had:,} pictures'}: {gone:,} of its {had:,} pictures are not there any "
-            f"more. {own if moved else 'See whether all of it is there'}. If they are gone indeed: most_gone=1"
+            f"{moved or f'{name!r} is the source of {had:,} pictures'}: {lost}. "
+            f"{own if moved else 'See whether all of it is there'}. If that is as it should be: most_gone=1"
         )
-    if moved and gone and most_gone < 1:  # else it is wanted
-        log.warning("%s: %s of its %s pictures are marked gone. %s", moved, f"{gone:,}", f"{had:,}", own)
+    if moved and gone + other and most_gone < 1:  # else it is wanted
+        log.warning("%s: %s. %s", moved, lost, own)
     names = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
     return {**old.sources, name: {**known, "attributes": names}}
 

@@ -16,7 +16,7 @@ from nitari.catalog import GONE, READY, UNREADABLE
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.images.decode import Limits
-from nitari.reasons import PASSING
+from nitari.reasons import MISSING, PASSING
 from nitari.steps.ingest_shard import FOUND_SCHEMA, part_schema
 from nitari.thumbnails import INDEX_SCHEMA, index_file
 
@@ -88,12 +88,18 @@ class Previous:
             table = table.set_column(table.column_names.index(name), name, column)
         return table
 
-    def missed(self, source_name: str, listed: pa.ChunkedArray) -> tuple[int, int]:
-        """How many ready pictures a source had that nobody removed, and how many of them are not ``listed`` now."""
+    def missed(self, source_name: str, listing: pa.Table) -> tuple[int, int, int]:
+        """How many ready pictures a source had that nobody removed, how many of them are not there by its ``listing``, and how
+        many are of another size in bytes.
+        """
         ready = pc.equal(self.table.column("status"), READY)
-        mine = self.table.filter(pc.and_(ready, pc.equal(self.table.column("source"), source_name))).column("item_id")
-        mine = mine.filter(pc.invert(pc.is_in(mine, value_set=self.removed)))
-        return len(mine), len(mine) - (pc.sum(pc.is_in(mine, value_set=listed)).as_py() or 0)
+        mine = self.table.filter(pc.and_(ready, pc.equal(self.table.column("source"), source_name)))
+        mine = mine.select(["item_id", "size_bytes"])
+        mine = mine.filter(pc.invert(pc.is_in(mine.column("item_id"), value_set=self.removed)))
+        there = listing.filter(pc.not_equal(pc.fill_null(listing.column("reason"), ""), MISSING))
+        at = pc.index_in(mine.column("item_id"), value_set=there.column("item_id"))
+        other = pc.not_equal(there.column("size_bytes").take(at), mine.column("size_bytes"))
+        return mine.num_rows, at.null_count, pc.sum(other).as_py() or 0
 
     def others(self, source_name: str) -> pa.Table:
         """The rows of other sources that are not gone."""
