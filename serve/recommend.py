@@ -219,7 +219,7 @@ def _one(name: str, recommender: Recommender, encoder: Callable[[], PictureEncod
         return name
     except QueryError as error:
         if not _is_file(name):
-            raise QueryError(f"'{name}' is neither an item nor a picture file. {error}") from None
+            raise QueryError(f"'{name}' is no picture file. {error}") from None
     return encoder().read(Path(name))
 
 

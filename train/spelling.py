@@ -148,10 +148,12 @@ def _unknown(job: str, key: str, value: str, names: Sequence[str], path: str, be
     same = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
     close = [name for name in same if not beside or name.startswith(f"{path}.") or name.count(".") < 2]
     if beside:
-        likely = [f"{path}.{name}" for name in guess.close(key.removeprefix(f"{path}.").partition(".")[0], beside, 3)]
+        part, dot, rest = key.removeprefix(f"{path}.").partition(".")
+        likely = [f"{path}.{name}{dot}{rest}" for name in guess.close(part, beside, 3)]
+        likely = [name for name in likely if not dot or name in names]
     else:
         likely = guess.close(key, names, 3)
-    close += [name for name in likely if name not in close]
+    close = list(dict.fromkeys([*likely, *close] if beside else [*close, *likely]))
     hint = f"Did you mean {' or '.join(shlex.quote(f'{name}={value}') for name in close[:3])}? " if close else ""
     others: list[str] = []
     if not close and not beside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -94,7 +95,10 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = error.errors()
-        return respond(request, 422, told(faults[0]), errors=[_fault(fault) for fault in faults[:20]])
+        first = next(
+            (fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0]
+        )  # of kinds that it may be
+        return respond(request, 422, told(first), errors=[_fault(fault) for fault in faults[:20]])
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -131,12 +135,19 @@ def told(fault: Any) -> str:
     """A fault that pydantic found: where, what, the value it was given, and what an unknown name may have meant."""
     where = ".".join(str(part) for part in fault["loc"]) or "the request"
     if fault["type"] == "extra_forbidden":
-        what = f"{where} is not known. {meant(str(fault['loc'][-1]), _names())}".rstrip()
+        word = str(fault["loc"][-1])  # what another request may well have
+        what = f"{where} is not known here. {meant(word, [name for name in _names() if name != word])}".rstrip()
     else:
         value = fault.get("input")
-        given = f", which is {str(value)[:_SHOWN]!r}" if isinstance(value, str | int | float) else ""
+        given = f", which is {_shown(value)}" if isinstance(value, str | int | float) else ""
         what = f"{where}{given}: {fault['msg']}."
     return f"{what} /openapi.json describes what is taken"
+
+
+def _shown(value: str | float) -> str:
+    if isinstance(value, str):
+        return repr(value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…")
+    return json.dumps(value)
 
 
 def _names() -> list[str]:

@@ -147,6 +147,7 @@ def _interleaved(page: Page, other: Page, k: int) -> dict[str, Any]:
     found = page.to_dict()
     found["results"] = [known[arm, item].to_dict() for item, arm in drafted]
     found["arms"] = [arm for _, arm in drafted]
+    found["why"] = None if drafted else found["why"]
     found["after"] = None
     return found
 

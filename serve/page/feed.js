@@ -27,6 +27,7 @@ export class Feed {
     this.after = null;
     this.done = false;
     this.where = null;
+    this.why = null; // nothing is found
     this.release = null;
     this.served = null; // the release of an answer that was asked of none, until somebody takes note of it
     this.place = 0;
@@ -69,6 +70,7 @@ export class Feed {
     this.after = page.after;
     this.done = page.after === null;
     this.where = page.where;
+    this.why = page.why;
     this.release = page.release;
   }
 

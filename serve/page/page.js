@@ -173,7 +173,8 @@ export class Page {
     const narrowed = filterOf(state) || state.text;
     const widen = [t("facets.clear"), () => this.store.push({ picks: {}, where: "", text: "" })];
     const detail = narrowed || asked(state) ? t("empty.detail") : t("empty.collection");
-    showProblem({ title: t("empty.title"), detail, calm: true }, null, narrowed ? [widen] : []);
+    const { why } = this.feed; // in the API's words
+    showProblem({ title: t("empty.title"), detail: why ? `${detail} ${why}` : detail, calm: true }, null, narrowed ? [widen] : []);
   }
 
   async near() {

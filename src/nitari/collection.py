@@ -103,7 +103,7 @@ class Collection:
             run = self.command(MADE_BY[kind], *words)
             hint = meant(space, self.spaces(kind)) if space else ""
             raise ArtifactError(
-                f"Collection '{self.name}' has no {what}{'. ' if hint else ' yet. '}{hint or f'Run: {run}'}".rstrip()
+                f"Collection '{self.name}' has no {what}{'' if hint else ' yet'}. {hint}{'Or run' if hint else 'Run'}: {run}"
             )
         return artifact
 

@@ -148,6 +148,20 @@ def test_a_sieve_finds_what_is_admitted_far_from_the_query(lists, columns, where
     assert hits / found.rows.size >= 0.99
 
 
+@pytest.mark.parametrize("told", [0, 254])
+def test_a_sieve_whose_first_look_is_told_wrong_is_right_all_the_same(lists, columns, monkeypatch, told):
+    """Too little, which finds none, and too much."""
+    index, vectors = lists
+    selection = Masks(columns.column_names, columns.column).select("shelf=a")
+    monkeypatch.setattr("nitari.index.signs.Signs.first", lambda *_: told)
+    before = index.plans.copy()
+    found = index.search(vectors[:10], 10, where=selection)
+    assert (index.plans - before)["sieve"] == 10
+    for query, distances in zip(index.space.check(vectors[:10]), found.distances, strict=True):
+        best = nearest(index.space, query, vectors, selection.rows, 10)[1]
+        np.testing.assert_allclose(distances, best, atol=1e-6)
+
+
 def test_a_sieve_is_taken_where_it_costs_least(lists, columns):
     index, vectors = lists
     masks = Masks(columns.column_names, columns.column)

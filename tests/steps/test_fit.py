@@ -406,7 +406,9 @@ def test_what_cannot_be_a_companion_is_said(collection: Collection):
 
 
 def test_what_cannot_train_is_said(collection: Collection, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"chooses nothing to train on\. No picture has kind=none"):
+    with pytest.raises(
+        ConfigError, match=r"where is 'kind=none', which chooses nothing to train on\. No picture has kind=none"
+    ):
         fit(collection, change(where="kind=none"))
     with pytest.raises(ConfigError, match="needs a decoder"):
         fit(collection, change(model=TINY | {"decoder": 0}))

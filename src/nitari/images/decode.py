@@ -76,8 +76,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value > 0:
-                raise ConfigError(f"limits.{name} is {value}. Give a number above 0")
+            if value is None or not value > 0:
+                raise ConfigError(f"limits.{name} is {value}. Give a number above 0; .inf for no limit")
 
     @classmethod
     def none(cls) -> Limits:

@@ -24,7 +24,10 @@ def training_mask(catalog: Catalog, where: str | None = None) -> np.ndarray:
     rule = training_rule(catalog, where)
     selection = catalog.select(rule)
     if rule and selection is not None and not selection.count:
-        raise ConfigError(f"where chooses nothing to train on. {unmatched(catalog, rule)}")
+        found = unmatched(catalog, rule)
+        raise ConfigError(
+            f"where is '{rule}', which chooses nothing to train on. {found}. Choose others, or all: where=null"
+        )
     if selection is None or len(selection.rows) == catalog.n_ready:
         return ~_hashed_out(catalog)
     mask = np.zeros(catalog.n_ready, bool)

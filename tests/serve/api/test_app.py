@@ -181,8 +181,15 @@ def test_a_filter_s_problem_points_at_the_place(client):
 
 def test_bodies_are_checked(client, first):
     assert "like" in problem(client.post("/v1/recommend", json={}), 400)
-    assert "body.likes is not known. Did you mean 'like'? " in problem(
+    assert "body.likes is not known here. Did you mean 'like'? " in problem(
         client.post("/v1/recommend", json={"likes": [first]}), 422
+    )
+    said = problem(client.post("/v1/recommend", json={"like": [first], "box": [0, 0, 1, 1]}), 422)
+    assert "body.box is not known here. /openapi.json" in said
+    said = problem(client.post("/v1/recommend", json={"like": [first], "where": "x" * 90_000}), 422)
+    assert f"'{'x' * 40}…'" in said
+    assert "body.collapse, which is 3: Input" in problem(
+        client.post("/v1/recommend", json={"like": [first], "collapse": 3}), 422
     )
     assert "query.k, which is '0': Input should be" in problem(client.get("/v1/items", params={"k": 0}), 422)
     assert "weights" in problem(client.post("/v1/recommend", json={"like": [first], "weights": {"x": 1}}), 400)
