@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -47,7 +48,7 @@ DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extrac
 SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
-FILTERS = {"half": "width<90", "a tenth": "sha256<1a", "a hundredth": "sha256<028", "a thousandth": "sha256<0040"}
+FILTERS = {"half": "width<90", "a tenth": "sha256<'1a'", "a hundredth": "sha256<'028'", "a thousandth": "sha256<'004'"}
 
 
 def main() -> None:
@@ -82,7 +83,7 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "make": lambda: {"pictures": n, "seconds": make(n, pictures)},
         "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
-        "fit": job("fit", "trainer.max_steps=400", f"where=sha256<{share}", "encode.reduce.pca=128"),
+        "fit": job("fit", "trainer.max_steps=400", f"where=sha256<'{share}'", "encode.reduce.pca=128"),
         "extract": job("extract", *([f"extractor.path={_encoder(Path(extractor))}"] if extractor else [])),
     }
     if extractor:
@@ -159,13 +160,15 @@ def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:
         random.Random(0).shuffle(ids)
         pid = int(subprocess.check_output(["pgrep", "-f", f"port={PORT}"]).split()[0])
         for name, where in {"unfiltered": "", **FILTERS}.items():
+            narrowed = f"&where={quote(where)}" if where else ""
             asked = [
-                f"GET /v1/items/{item}/more-like?k=20{f'&where={where}' if where else ''} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-                for item in ids
+                f"GET /v1/items/{item}/more-like?k=20{narrowed} HTTP/1.1\r\nHost: localhost\r\n\r\n" for item in ids
             ]
             fire(asked[::-1], 3, connections=1)
             one = fire(asked, seconds, connections=1)
             found[name] = {key: one[key] for key in ("rate", "p50_ms", "p99_ms", "errors")}
+            if one["errors"]:
+                sys.exit(f"{one['errors']} requests {name} were answered with errors")
         found["peak_mb"] = round(own(pid))
         start = time.monotonic()
         httpx.get(f"http://127.0.0.1:{PORT}/v1/collection", timeout=120).raise_for_status()
