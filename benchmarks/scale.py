@@ -2,7 +2,7 @@
 
     .venv/bin/python -m benchmarks.scale 30000
     .venv/bin/python -m benchmarks.scale 3000000 index=hnsw,ivf root=.bench/scale
-    .venv/bin/python -m benchmarks.scale 3000000 extractor=.bench/scale/30000/collections/scale/extractor/encoder
+    .venv/bin/python -m benchmarks.scale 3000000 extractor=.bench/scale/30000/collections/scale/encoders
     .venv/bin/python -m benchmarks.scale report
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of

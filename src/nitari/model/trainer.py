@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import pytorch_lightning as lightning
 import torch
@@ -127,30 +127,53 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def processor_threads(threads: int | None) -> Iterator[None]:
-    """So many of torch's threads meanwhile; None: one a core, or one alone where that is quicker.
+class ProcessorThreads(lightning.Callback):
+    """So many of torch's threads; None: one a core, or one alone where that is quicker, looked at again ``every`` so many
+    seconds, as other work comes and goes. ``with`` it, they are afterwards as they were.
 
     Threads that share an operation wait for the slowest of them: on a machine busy with other work, two took ten times
     as long as one.
     """
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads or (before if before == 1 or _seconds(before) < _seconds(1) else 1))
-        yield
-    finally:
-        torch.set_num_threads(before)
+
+    def __init__(self, threads: int | None, every: float = 120.0) -> None:
+        self.threads = threads
+        self.every = every
+        self.before = torch.get_num_threads()
+        self._chosen = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_num_threads(self.before)
+
+    def on_fit_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if self.threads:
+            torch.set_num_threads(self.threads)
+        else:
+            self._choose(module)
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule, *_: object) -> None:
+        if not self.threads and time.monotonic() > self._chosen + self.every:
+            self._choose(module)
+
+    def _choose(self, module: lightning.LightningModule) -> None:
+        if module.device.type == "cpu" and self.before > 1:
+            best = self.before if _seconds(self.before) < _seconds(1) else 1
+            torch.set_num_threads(best)
+        self._chosen = time.monotonic()
 
 
 def _seconds(threads: int) -> float:
     """Of some convolutions as training has them."""
     torch.set_num_threads(threads)
-    convolution = torch.nn.Conv2d(64, 64, 3, padding=1)
+    kernels = torch.zeros(64, 64, 3, 3, requires_grad=True)  # drawn ones would move what training draws
     pictures = torch.zeros(64, 64, 16, 16)
     times = []
     for _ in range(8):
         start = time.perf_counter()
-        convolution(pictures).sum().backward()
+        with torch.enable_grad():
+            torch.nn.functional.conv2d(pictures, kernels, padding=1).sum().backward()
         times.append(time.perf_counter() - start)
     return sum(times[2:])
 

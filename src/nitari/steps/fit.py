@@ -32,7 +32,7 @@ from nitari.model import create
 from nitari.model.data import Packed, pack, passes
 from nitari.model.journal import Journal, Log
 from nitari.model.module import Training
-from nitari.model.trainer import interruptible, processor_threads, quiet, trainer
+from nitari.model.trainer import ProcessorThreads, interruptible, quiet, trainer
 from nitari.steps import Progress, silent
 from nitari.steps.encoder import write
 from nitari.steps.holdout import training_mask, training_rule
@@ -242,8 +242,8 @@ def run(
     journal = Journal(folder, progress=progress, log=log)
     journal.resume(module)
     if not journal.finished:
-        with quiet(), interruptible(), processor_threads(settings.threads):
-            lightning = trainer(settings, [journal], validate=len(source.held_out) > 0)
+        with quiet(), interruptible(), ProcessorThreads(settings.threads) as threads:
+            lightning = trainer(settings, [journal, threads], validate=len(source.held_out) > 0)
             steps = passes(len(source.train), settings.batch, lightning.world_size)
             module.steps_per_epoch, module.total = steps, settings.total(steps)
             source.module = module
