@@ -105,12 +105,12 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
         if name in stages:
             continue
         print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
-        before = _disk(folder)
-        stages[name] = step() | {"disk_mb": round((_disk(folder) - before) / 1e6, 1)}
+        before = disk(folder)
+        stages[name] = step() | {"disk_mb": round((disk(folder) - before) / 1e6, 1)}
         _save(results)
     stages["total"] = {
         "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),
-        "disk_mb": _disk(folder) / 1e6,
+        "disk_mb": disk(folder) / 1e6,
     }
     _save(results)
 
@@ -198,7 +198,8 @@ def own(pid: int) -> float:
     return total
 
 
-def _disk(folder: Path) -> int:
+def disk(folder: Path) -> int:
+    """Bytes under a folder."""
     if not folder.exists():
         return 0
     return int(subprocess.check_output(["du", "-sb", str(folder)]).split()[0])
