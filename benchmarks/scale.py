@@ -90,7 +90,7 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
         del steps["fit"]
     for index in indexes:
         steps |= {
-            f"{index} build": job("build", f"index={index}"),
+            f"{index} build": job("build", f"index={index}", "release.spaces=[encoder]"),
             f"{index} evaluate": job("evaluate", "spaces=[encoder]", "protocol.max_queries=1000"),
             f"{index} serve": lambda: served(collection),
             f"{index} filtered": lambda kind=index: {"rows": filtered.of_collection(collection, kind)},  # type: ignore[misc]
