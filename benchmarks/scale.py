@@ -37,6 +37,7 @@ from benchmarks import filtered, storage
 from benchmarks.pictures import make
 from benchmarks.scale_report import plot, report
 from benchmarks.serve import PORT, fire, items_of, serving
+from nitari.artifact import link_or_copy
 from nitari.collection import Collection
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,13 +85,14 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
         "make": lambda: {"pictures": n, "seconds": make(n, pictures)},
         "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
         "fit": job("fit", "trainer.max_steps=400", f"where=sha256<'{share}'", "encode.reduce.pca=128"),
-        "extract": job("extract", *([f"extractor.path={_encoder(Path(extractor))}"] if extractor else [])),
+        "extract": job("extract"),
     }
     if extractor:
         del steps["fit"]
+        _take(_encoder(Path(extractor)), collection)
     for index in indexes:
         steps |= {
-            f"{index} build": job("build", f"index={index}", "release.spaces=[encoder]"),
+            f"{index} build": job("build", f"index={index}"),
             f"{index} evaluate": job("evaluate", "spaces=[encoder]", "protocol.max_queries=1000"),
             f"{index} serve": lambda: served(collection),
             f"{index} filtered": lambda kind=index: {"rows": filtered.of_collection(collection, kind)},  # type: ignore[misc]
@@ -118,6 +120,13 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
 def _encoder(path: Path) -> Path:
     """The encoder's own directory: the newest in it, where ``path`` holds several."""
     return (path if (path / "manifest.json").exists() else max(path.iterdir())).resolve()
+
+
+def _take(encoder: Path, collection: Collection) -> None:
+    """An encoder of another collection into this one."""
+    for file in encoder.iterdir():
+        if not (copied := collection.folder("encoder") / encoder.name / file.name).exists():
+            link_or_copy(file, copied)
 
 
 def _save(results: dict[str, Any]) -> None:
