@@ -37,8 +37,8 @@ from benchmarks import filtered, storage
 from benchmarks.pictures import make
 from benchmarks.scale_report import plot, report
 from benchmarks.serve import PORT, fire, items_of, serving
-from nitari.artifact import link_or_copy
 from nitari.collection import Collection
+from nitari.files import link_or_copy
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "scale.json"

@@ -32,7 +32,9 @@ def _stages(n: int, stages: dict[str, Any]) -> list[str]:
         rate = "" if stage.endswith(ONCE) else f"{found.get('pictures', n) / max(found['seconds'], 0.1):,.0f}"
         peak = f"{found['peak_mb']:,} MB" if "peak_mb" in found else ""
         cores = _clock(found["core_seconds"]) if "core_seconds" in found else ""
-        lines.append(f"| {stage} | {_clock(found['seconds'])} | {cores} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |")
+        lines.append(
+            f"| {stage} | {_clock(found['seconds'])} | {cores} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |"
+        )
     if total := stages.get("total"):
         lines.append(f"| all | {_clock(total['seconds'])} | | | | {total['disk_mb']:,.0f} MB |")
     return lines

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.scale import RESULTS, ROOT, command, disk, served
-from nitari.artifact import link_or_copy
 from nitari.collection import Collection
+from nitari.files import link_or_copy
 
 FILE = RESULTS.with_name("spaces.json")
 PAGE = RESULTS.with_name("spaces.md")

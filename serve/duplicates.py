@@ -31,10 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from nitari.arguments import choose, parse
-from nitari.artifact import Artifact, write_atomic
+from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.files import write_atomic
 from nitari.startup import without_pandas
 
 from .show import size

@@ -43,10 +43,11 @@ from typing import Any
 
 from nitari import guess
 from nitari.arguments import choose, parse
-from nitari.artifact import Artifact, write_atomic
+from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.command import ROOT
 from nitari.errors import ConfigError, MissingExtraError
+from nitari.files import write_atomic
 from nitari.startup import without_pandas
 
 SETTINGS: dict[str, Any] = {

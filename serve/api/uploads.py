@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nitari.artifact import sync
 from nitari.collection import Collection
+from nitari.files import sync
 from nitari.source.folder import FolderSource
 from nitari.steps.append import append
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +13,8 @@ from typing import Any
 
 from nitari.command import command, home, renewal
 from nitari.errors import ArtifactError, DamagedArtifactError
+from nitari.files import sha256_of, sync, write_atomic
+from nitari.stamps import Stamps, stamped
 
 MANIFEST = "manifest.json"
 FORMAT_VERSIONS = {
@@ -90,12 +90,17 @@ class Artifact:
             raise DamagedArtifactError(damage)
 
     def damages(self, names: Iterable[str] | None = None, *, full: bool = False) -> Iterator[str]:
-        """Each of the named files (default: all) that does not match the manifest, in words.
+        """Each of the named files (default: all) that does not match the manifest, in words. See ``damaged``."""
+        return (what for _, what in self.damaged(names, full=full))
+
+    def damaged(self, names: Iterable[str] | None = None, *, full: bool = False) -> Iterator[tuple[str, str]]:
+        """The name of each of the named files (default: all) that does not match the manifest, and what is wrong with it.
 
         A file is read where its size, mtime or inode are not those of when it was last found right; all are where ``full``.
         """
-        stamps = _read_stamps(self)
-        fresh = dict(stamps)
+        stamps = Stamps(self.path, self.manifest.digest)
+        right = stamps.read()
+        fresh = dict(right)
         for name in self.manifest.files if names is None else names:
             entry = self.manifest.files.get(name)
             if entry is None:
@@ -104,10 +109,10 @@ class Artifact:
             try:
                 stat = path.stat()
             except FileNotFoundError:
-                yield f"{self._label()} lacks its file '{name}'. {self._remedy()}"
+                yield name, f"{self._label()} lacks its file '{name}'. {self._remedy()}"
                 continue
-            stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
-            if not full and stamps.get(name) == stamp:
+            stamp = stamped(stat)
+            if not full and right.get(name) == stamp:
                 continue
             found = "" if stat.st_size != entry["size"] else sha256_of(path)
             if found != entry["sha256"]:
@@ -117,11 +122,11 @@ class Artifact:
                     if not found
                     else f"sha256 {found[:12]}…, not {entry['sha256'][:12]}…"
                 )
-                yield f"{self._label()} is damaged: '{name}' has {fact}. It was not loaded. {self._remedy()}"
+                yield name, f"{self._label()} is damaged: '{name}' has {fact}. It was not loaded. {self._remedy()}"
                 continue
             fresh[name] = stamp
-        if fresh != stamps:
-            _write_stamps(self, fresh)
+        if fresh != right:
+            stamps.write(fresh)
 
     def expect_parent(self, role: str, parent: Artifact) -> None:
         """Raise ArtifactError unless this artifact was made from exactly ``parent``."""
@@ -157,16 +162,23 @@ def publish(
     config: Mapping[str, Any] | None = None,
     info: Mapping[str, Any] | None = None,
     mlflow_run: str | None = None,
+    sharing: Artifact | None = None,
 ) -> Artifact:
     """Checksum everything under ``work``, write its manifest, fsync, and rename it to ``destination``/<id>.
 
     ``work`` must be on the same file system. Killed before the rename, nothing was published. A parent may be given by
-    its ``Artifact.reference``.
+    its ``Artifact.reference``. Files that are also those of ``sharing``, and as they were when that was last found right,
+    are not read again.
     """
     (work / MANIFEST).unlink(missing_ok=True)
+    right = {} if sharing is None else Stamps(sharing.path, sharing.manifest.digest).read()
     files: dict[str, dict[str, Any]] = {}
     for path in sorted(p for p in work.rglob("*") if p.is_file()):
-        files[path.relative_to(work).as_posix()] = {"sha256": sha256_of(path), "size": path.stat().st_size}
+        name, stat = path.relative_to(work).as_posix(), path.stat()
+        if sharing is not None and right.get(name) == stamped(stat):
+            files[name] = sharing.manifest.files[name]
+        else:
+            files[name] = {"sha256": sha256_of(path), "size": stat.st_size}
     manifest = Manifest(
         kind=kind,
         id=new_id(),
@@ -197,8 +209,7 @@ def admit(work: Path, destination: Path, manifest: Manifest) -> Artifact:
     work.rename(final)
     sync(destination)
     artifact = Artifact(final, manifest)
-    stamps = {name: [s.st_size, s.st_mtime_ns, s.st_ino] for name in manifest.files for s in [(final / name).stat()]}
-    _write_stamps(artifact, stamps)
+    Stamps(final, manifest.digest).write({name: stamped((final / name).stat()) for name in manifest.files})
     return artifact
 
 
@@ -240,56 +251,3 @@ def read_manifest(text: str, kind: str, name: str, path: str, remedy: str) -> Ma
     if manifest.text != text:
         raise DamagedArtifactError(f"The manifest of '{path}' was changed after it was published. {remedy}")
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """fsync a file or a directory."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write aside, fsync, rename: a reader sees the old text or the new one, never half."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-
-
-def link_or_copy(source: Path, destination: Path) -> None:
-    """Share an immutable file between artifacts: a hard link, or a copy where the file system has none."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, destination)
-    except OSError:
-        shutil.copy2(source, destination)
-
-
-def stamp_file(path: Path) -> Path:
-    """Beside an artifact: size, mtime and inode of each of its files when that was last read in full, and right."""
-    return path.with_name(f".{path.name}.verified")
-
-
-def _read_stamps(artifact: Artifact) -> dict[str, list[int]]:
-    try:
-        stored = json.loads(stamp_file(artifact.path).read_text(encoding="utf-8"))
-        return dict(stored["files"]) if stored["digest"] == artifact.manifest.digest else {}
-    except (OSError, ValueError, TypeError, KeyError):  # absent or damaged: everything is verified again
-        return {}
-
-
-def _write_stamps(artifact: Artifact, stamps: Mapping[str, list[int]]) -> None:
-    try:
-        write_atomic(stamp_file(artifact.path), json.dumps({"digest": artifact.manifest.digest, "files": dict(stamps)}))
-    except OSError:  # a read-only store is verified again each time
-        return

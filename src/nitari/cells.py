@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 ID = np.dtype("S16")
 """Item ids as numpy has them: at most so many ASCII letters and digits."""
 
+_BLOCK = 65_536  # rows that are Python's at one time
 _FEW = 256  # rows up to which this is faster
 Read = Callable[[int], Any]
 
@@ -62,3 +63,13 @@ def id_bytes(ids: pa.ChunkedArray) -> np.ndarray:
             first = np.frombuffer(chunk.buffers()[1], np.int32, 1, 4 * chunk.offset)
             parts.append(np.frombuffer(chunk.buffers()[2], ID, len(chunk), int(first[0])))
     return np.concatenate(parts)
+
+
+def leading_bits(digests: pa.ChunkedArray) -> np.ndarray:
+    """(n,) hexadecimal -> (n,) uint64: what their first 16 digits say."""
+    first = pc.utf8_slice_codeunits(digests, 0, 16)
+    found = np.empty(len(first), np.uint64)
+    for start in range(0, len(first), _BLOCK):
+        digits = "".join(first.slice(start, _BLOCK).to_pylist())
+        found[start : start + _BLOCK] = np.frombuffer(bytes.fromhex(digits), ">u8")
+    return found

@@ -18,11 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from nitari import lines
-from nitari.artifact import MANIFEST, sync, write_atomic
+from nitari.artifact import MANIFEST
 from nitari.cells import ID
 from nitari.collection import Collection
 from nitari.command import ADDITIONS
 from nitari.errors import ArtifactError, DamagedArtifactError, QueryError
+from nitari.files import sync, write_atomic
 
 SPACES = "spaces.json"
 _LONGEST = 16

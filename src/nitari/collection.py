@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from nitari import lines
-from nitari.artifact import Artifact, open_artifact, stamp_file, sync, write_atomic
+from nitari.artifact import Artifact, open_artifact
 from nitari.command import MADE_BY, NAMED, command
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
+from nitari.files import sync, write_atomic
 from nitari.guess import meant
+from nitari.stamps import stamp_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[\w-]+", re.ASCII)
@@ -152,7 +154,8 @@ class Collection:
         aside = self.work("drop", {"drop": str(path)})
         shutil.rmtree(aside)
         path.rename(aside)
-        stamp_file(path).unlink(missing_ok=True)
+        for beside in (stamp_file(path), path.with_name(f".{path.name}.pulled")):
+            beside.unlink(missing_ok=True)
         if path.parent == self.folder("release"):
             self.check_file(path.name).unlink(missing_ok=True)
         shutil.rmtree(aside)

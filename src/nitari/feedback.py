@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nitari.artifact import new_id, sync
+from nitari.artifact import new_id
 from nitari.collection import Collection
 from nitari.errors import QueryError
+from nitari.files import sync
 
 log = logging.getLogger(__name__)
 

@@ -160,7 +160,7 @@ def test_another_collection_is_refused(tmp_path, build, vectors):
         Milvus.load(tmp_path, SPACE, vectors[:300], parameters)
     wrong = vectors[:300].copy()
     wrong[0] = -wrong[0]
-    index._table.upsert(np.array([7]), vectors[7:8], {name: [None] for name in ()} | _cells(index))
+    index._table.upsert(np.array([7]), vectors[7:8], _cells(index))
     Milvus.load(tmp_path, SPACE, vectors[:300], parameters)
     with pytest.raises(DamagedArtifactError, match="row 0 is another one"):
         Milvus.load(tmp_path, SPACE, wrong, parameters)

@@ -12,7 +12,10 @@ from nitari.recommend.recommender import Recommender
 from nitari.steps.build import build
 from nitari.steps.gc import gc
 from nitari.steps.release import promote, rollback
+from nitari.steps.servers import forget
+from nitari.steps.transfer import pull, push
 
+STORE = "memory://pulled"
 EXACT = {"_target_": "nitari.index.exact.Exact"}
 
 
@@ -102,6 +105,61 @@ def test_a_server_without_its_collection_stops_the_switch(collection, spec):
     assert held(collection, renewed) != held(collection, second)
     for release in (first, renewed):
         Table(table.uri, held(collection, release), table.space, []).drop()
+
+
+def test_what_was_pulled_stays_on_the_server_for_those_who_built_it(collection, spec, tmp_path):
+    first = build(collection, spec, spaces=["form"])
+    push(collection, STORE)
+    other = Collection(tmp_path / "elsewhere", "shop")
+    pull(other, STORE)
+    second = build(collection, {**spec, "M": 8}, spaces=["form"])
+    push(collection, STORE)
+    pull(other, STORE)
+    gc(other, keep=1)
+    for path in [path for path in other.folder("index", "form").iterdir() if path.is_dir()]:
+        forget(other, path)
+    table, _ = named(collection, second)
+    assert {held(collection, first), held(collection, second)} <= set(table._client.list_collections())
+    missing = held(collection, second)
+    table.drop()
+    pushed = other.release().id
+    with pytest.raises(ArtifactError, match=missing):
+        pull(Collection(tmp_path / "third", "shop"), STORE)
+    assert pushed == second.id
+    assert Collection(tmp_path / "third", "shop").current is None
+    Table(table.uri, held(collection, first), table.space, []).drop()
+
+
+def test_purge_ends_where_the_server_keeps_what_is_to_go(collection, spec, monkeypatch):
+    build(collection, spec, spaces=["form"])
+    index = collection.latest("index", "form")
+
+    def away(*_: object) -> None:
+        raise ArtifactError("No Milvus answers")
+
+    monkeypatch.setattr(Table, "drop", away)
+    name = index.manifest.info["parameters"]["name"]
+    with pytest.raises(ArtifactError, match=rf"'{name}' of index '{index.id}' is left on its server: No Milvus"):
+        forget(collection, index.path)
+    monkeypatch.undo()
+    forget(collection, index.path)
+    with pytest.raises(ArtifactError, match=name):
+        open_index(index, Embeddings(collection.parent(index, "embeddings", "form")))
+
+
+def test_a_failed_build_leaves_nothing_on_the_server(collection, spec, monkeypatch):
+    build(collection, {**spec, "M": 4}, spaces=["form"])
+    table = open_index(collection.latest("index", "form"), Embeddings(collection.latest("embeddings", "form")))._table
+    before = set(table._client.list_collections())
+
+    def fails(*_: object, **__: object) -> None:
+        raise ArtifactError("disk full")
+
+    monkeypatch.setattr("nitari.steps.indexes.publish", fails)
+    with pytest.raises(ArtifactError, match="disk full"):
+        build(collection, {**spec, "M": 6}, spaces=["form"])
+    assert set(table._client.list_collections()) == before
+    table.drop()
 
 
 def test_nothing_published_holds_the_token(collection, spec, monkeypatch):

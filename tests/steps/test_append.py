@@ -63,6 +63,28 @@ def test_what_is_new_gets_the_vectors_it_will_have_after_the_next_ingest(
     assert np.allclose(Embeddings(shoes.latest("embeddings", "pixels")).vectors[rows], vectors, atol=1e-6)
 
 
+def test_another_picture_of_the_same_name_follows_a_killed_append(
+    tmp_path: Path, shoes: Collection, make_pictures, monkeypatch
+):
+    for seed, folder in enumerate(("a", "b")):
+        make_pictures(tmp_path / folder, 1, seed=20 + seed)[0].rename(tmp_path / folder / "photo.png")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    one = FolderSource(str(tmp_path / "a"), "hand").listing()
+    monkeypatch.setattr("nitari.steps.append.extract", killed)
+    with pytest.raises(KeyboardInterrupt):
+        append(shoes, one, source_name="hand", about={"path": "a"}, workers=1)
+    monkeypatch.undo()
+    other = FolderSource(str(tmp_path / "b"), "hand").listing()
+    done = append(shoes, other, source_name="hand", about={"path": "b"}, workers=1)
+    assert done.counts["ready"] == 1
+    addition = Changes(shoes).addition(done.addition)
+    fingerprint = Catalog(addition.latest("catalog")).ready("fingerprint")[0].as_py()
+    assert fingerprint == other.column("fingerprint")[0].as_py()
+
+
 def test_nothing_new_adds_nothing(tmp_path: Path, shoes: Collection, make_pictures):
     more(tmp_path, make_pictures, shoes)
     listing = FolderSource(str(tmp_path / "pictures")).listing()

@@ -1,5 +1,6 @@
 """Ingest reads each original once: what is new, what changed, and nothing else."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.errors import ConfigError, DamagedArtifactError
+from nitari.files import sha256_of
 from nitari.images.decode import Limits
 from nitari.source.folder import FolderSource
 from nitari.source.table import TableSource
@@ -226,3 +228,45 @@ def test_a_damaged_thumbnail_is_noticed(place: Place):
 def test_settings_out_of_range(place: Place, wrong: dict):
     with pytest.raises(ConfigError):
         place.ingest(**wrong)
+
+
+def test_thumbnails_that_stay_are_not_read_again(
+    place: Place, make_pictures: MakePictures, monkeypatch: pytest.MonkeyPatch
+):
+    before = place.collection.parent(place.ingest(), "thumbnails")
+    (shard,) = (name for name in before.manifest.files if name.endswith(".tar"))
+    for path in make_pictures(place.folder / "more", 2, seed=5):
+        path.rename(place.folder / f"more-{path.name}")
+    read: list[str] = []
+    monkeypatch.setattr("nitari.artifact.sha256_of", lambda path: read.append(path.name) or sha256_of(path))
+    after = place.collection.parent(place.ingest(), "thumbnails")
+    assert after.manifest.files[shard] == before.manifest.files[shard]
+    assert Path(shard).name not in read
+    assert len(read) == 3  # the new shard, its index and the catalog
+    monkeypatch.undo()
+    after.verify(full=True)
+
+
+def test_damaged_thumbnails_are_made_again_and_no_others(place: Place, make_pictures: MakePictures):
+    place.ingest()
+    for path in make_pictures(place.folder / "more", 2, seed=5):
+        path.rename(place.folder / f"more-{path.name}")
+    before = place.ingest()
+    thumbnails = place.collection.parent(before, "thumbnails")
+    first, second = sorted(thumbnails.path.rglob("*.tar"))
+    data = bytearray(first.read_bytes())
+    data[700] ^= 255
+    first.write_bytes(data)
+    catalog = place.ingest()
+    assert (catalog.id != before.id, place.read) == (True, 12)
+    again = place.collection.parent(catalog, "thumbnails")
+    again.verify(full=True)
+    assert second.name in {path.name for path in again.path.rglob("*.tar")}
+    again.file("index-96.parquet").write_bytes(b"")
+    place.ingest()
+    assert place.read == 14
+    shutil.rmtree(place.collection.parent(place.collection.latest("catalog"), "thumbnails").path)
+    place.ingest()
+    assert place.read == 14
+    assert place.ingest().id == place.collection.latest("catalog").id
+    assert place.read == 0

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 
 from nitari.artifact import Artifact
 from nitari.catalog import Catalog
+from nitari.cells import id_bytes, leading_bits
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError
@@ -54,8 +54,8 @@ def open_subject(collection: Collection, catalog: Catalog, artifact: Artifact) -
 
 
 def same_picture(catalog: Catalog) -> np.ndarray:
-    """(n_ready,) int64, equal for rows whose originals have the same bytes."""
-    return np.asarray(pd.factorize(catalog.ready("sha256").to_pandas())[0], np.int64)
+    """(n_ready,) int64, equal for rows whose originals have the same bytes, by the first 64 bits of their sha256."""
+    return leading_bits(catalog.ready("sha256")).view(np.int64)
 
 
 def choose(
@@ -96,8 +96,8 @@ def never_trained(collection: Collection, catalog: Catalog, subjects: Sequence[S
 def _unseen(collection: Collection, catalog: Catalog, encoder: Artifact) -> np.ndarray:
     """(n_ready,) bool: held out by ``encoder``, or ingested after it was trained."""
     ids = catalog.item_ids[: catalog.n_ready]
-    held_out = pq.read_table(encoder.file("held_out.parquet")).column("item_id").to_numpy().astype("S16")
-    mask = np.isin(ids, held_out)
+    held_out = pq.read_table(encoder.file("held_out.parquet")).column("item_id")
+    mask = np.isin(ids, id_bytes(held_out))
     try:
         known = Catalog(collection.parent(encoder, "catalog"))
     except ArtifactError:  # freed since: what came later cannot be told

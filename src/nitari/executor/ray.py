@@ -9,6 +9,7 @@ shard given to another one. Only JSON goes through Ray.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import socket
@@ -109,7 +110,7 @@ class Ray:
         if not ray.is_initialized():
             with _quiet():
                 if self.address is None:
-                    _start(ray, self._workers or available_cores())
+                    _start(ray, max(self._workers or available_cores(), math.ceil((self._workers or 1) * self.cpus)))
                 else:
                     _join(ray, self.address)
         return ray

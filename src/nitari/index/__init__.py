@@ -11,7 +11,7 @@ import numpy as np
 from nitari.artifact import Artifact
 from nitari.command import filled
 from nitari.embeddings import Embeddings
-from nitari.errors import ArtifactError, QueryError
+from nitari.errors import ArtifactError, NitariError, QueryError
 from nitari.filters import Selection
 from nitari.space import Space
 from nitari.target import resolve
@@ -73,11 +73,16 @@ class MutableIndex(Index, Protocol):
 
 @runtime_checkable
 class Served(Protocol):
-    """What an index on a server can do besides: ``activate`` it there for other clients, and ``drop`` what is kept of it."""
+    """What an index on a server can do besides: ``activate`` it there for other clients, and ``drop`` what is kept of it;
+    ``forget`` does that unopened, with what ``save`` returned.
+    """
 
     def activate(self) -> None: ...
 
     def drop(self) -> None: ...
+
+    @classmethod
+    def forget(cls, space: Space, parameters: Mapping[str, Any]) -> None: ...
 
 
 def create(spec: Mapping[str, Any], space: Space) -> Index:
@@ -101,6 +106,17 @@ def open_index(artifact: Artifact, embeddings: Embeddings) -> Index:
 def served(artifact: Artifact) -> bool:
     """Whether a published index is one that a server may hold a part of: its files are not all of it."""
     return issubclass(resolve(artifact.manifest.info["index"], "index"), Served)
+
+
+def forget(artifact: Artifact) -> None:
+    """Have its server delete what it holds of a published index; ArtifactError, which names it, where it does not."""
+    info = artifact.manifest.info
+    try:
+        cast(Served, resolve(info["index"], "index")).forget(Space(**info["space"]), info["parameters"])
+    except NitariError as error:
+        raise ArtifactError(
+            f"The collection '{info['parameters']['name']}' of index '{artifact.id}' is left on its server: {error}"
+        ) from None
 
 
 def padded(found: list[tuple[np.ndarray, np.ndarray]], k: int) -> SearchResult:

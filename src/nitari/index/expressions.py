@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -55,12 +55,12 @@ def stored(attributes: pa.Table | None) -> list[Stored]:
     return [Stored(name, f"c{i}", kind) for i, (name, kind) in enumerate((n, k) for n, k in kinds if k)]
 
 
-def cells(attributes: pa.Table | None, columns: Sequence[Stored], count: int) -> dict[str, list[Any]]:
-    """field -> (count,) values; a column that ``attributes`` lack is missing throughout.
+def cells(attributes: pa.Table | None, columns: Sequence[Stored], count: int) -> pa.Table:
+    """(count,) values, a column a field; a column that ``attributes`` lack is missing throughout.
 
     Raises FilterError's cause, ValueError, where a value is not one that the column can hold.
     """
-    found: dict[str, list[Any]] = {}
+    found: dict[str, pa.ChunkedArray] = {}
     for column in columns:
         if attributes is None or column.column not in attributes.column_names:
             values = pa.chunked_array([pa.nulls(count, _KINDS[column.kind])])
@@ -69,9 +69,9 @@ def cells(attributes: pa.Table | None, columns: Sequence[Stored], count: int) ->
             if len(values) - values.null_count and _kind(values) != column.kind:
                 raise ValueError(f"column '{column.column}' holds {column.kind}, not {values.type}")
             values = values.cast(_KINDS[column.kind])
-        found[column.null] = pc.is_null(values).to_pylist()
-        found[column.field] = pc.fill_null(values, _EMPTY[column.kind]).to_pylist()
-    return found
+        found[column.null] = pc.is_null(values)
+        found[column.field] = pc.fill_null(values, _EMPTY[column.kind])
+    return pa.table(found)
 
 
 def expression(node: Filter, columns: Mapping[str, Stored]) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -18,7 +20,8 @@ _NEAR = 1e-5  # of its own length, how far one of those may be from ours
 _SEEN = 64  # late rows that may come before those that are wanted, counted on
 
 
-class Late(NamedTuple):
+@dataclass(frozen=True)
+class Late:
     """After ``n`` built rows: ``rows`` (m,) ascending with ``vectors`` (m, width), and ``gone``, built rows that are deleted."""
 
     n: int
@@ -55,25 +58,32 @@ class Late(NamedTuple):
         return wanted + min(len(self.rows), _SEEN)
 
     def with_rows(self, rows: np.ndarray, vectors: np.ndarray) -> Self:
+        if len(rows) and rows[0] >= self.total and (np.diff(rows) > 0).all():  # as they usually come
+            return replace(
+                self, rows=np.concatenate([self.rows, rows]), vectors=np.concatenate([self.vectors, vectors])
+            )
         kept = ~np.isin(self.rows, rows)
         whole = np.concatenate([self.rows[kept], rows])
         order = np.argsort(whole, kind="stable")
-        return self._replace(rows=whole[order], vectors=np.concatenate([self.vectors[kept], vectors])[order])
+        return replace(self, rows=whole[order], vectors=np.concatenate([self.vectors[kept], vectors])[order])
 
     def without(self, rows: np.ndarray) -> Self:
         kept = ~np.isin(self.rows, rows)
         gone = np.union1d(self.gone, rows[rows < self.n])
-        return self._replace(rows=self.rows[kept], vectors=self.vectors[kept], gone=gone)
+        return replace(self, rows=self.rows[kept], vectors=self.vectors[kept], gone=gone)
 
     def mask(self, where: Selection | None) -> np.ndarray | None:
         """(total,) bool: what ``where`` admits and is there; None where that is all."""
         if self.total == self.n and not len(self.gone):
             return None if where is None else where.mask(self.n)
-        mask = np.ones(self.total, bool) if where is None else where.mask(self.total).copy()
+        return self._there if where is None else where.mask(self.total) & self._there
+
+    @cached_property
+    def _there(self) -> np.ndarray:
+        mask = np.ones(self.total, bool)
         mask[self.gone] = False
-        there = np.zeros(self.total - self.n, bool)
-        there[self.rows - self.n] = True
-        mask[self.n :] &= there
+        mask[self.n :] = False
+        mask[self.rows] = True
         return mask
 
     def joined(self, space: Space, queries: np.ndarray, found: Found, k: int, mask: np.ndarray | None) -> Found:

@@ -7,7 +7,7 @@ import tempfile
 import weakref
 from pathlib import Path
 
-from nitari.artifact import sha256_of
+from nitari.files import sha256_of
 from nitari.index.remote import Table
 
 FILE = "milvus.db"

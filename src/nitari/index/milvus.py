@@ -25,7 +25,7 @@ from nitari.index.expressions import Stored, cells, expression, stored
 from nitari.index.late import Late, compared
 from nitari.index.lite import FILE, Lite
 from nitari.index.planned import check_least, check_parameters, verify
-from nitari.index.remote import MOST, ROW, URI, Table, alias, check_installed, check_uri, new_name
+from nitari.index.remote import MOST, ROW, URI, Table, alias, check_installed, check_uri, new_name, place
 from nitari.index.sample import Sample
 from nitari.index.scan import Found, Scan, check, rank
 from nitari.space import Space
@@ -103,8 +103,9 @@ class Milvus:
         table = Table(uri, self._name, self.space, self._columns)
         try:
             values = cells(attributes, self._columns, len(vectors))
-            graph = {"M": self.M, "efConstruction": self.ef_construction}
-            table.create(np.arange(len(vectors)), vectors, values, graph)
+            table.create(
+                np.arange(len(vectors)), vectors, values, {"M": self.M, "efConstruction": self.ef_construction}
+            )
         except BaseException:
             with suppress(ArtifactError):
                 table.drop()
@@ -118,8 +119,7 @@ class Milvus:
         mask = late.mask(where)
         admitted = n if mask is None else int(np.count_nonzero(mask[:n]))
         base = None if mask is None or admitted == n else mask[:n]
-        found = self._nearest(queries, k, base, admitted, where)
-        return padded(late.joined(self.space, queries, found, k, mask), k)
+        return padded(late.joined(self.space, queries, self._nearest(queries, k, base, admitted, where), k, mask), k)
 
     def save(self, path: Path) -> dict[str, Any]:
         """Which server and collection, for ``load``; a milvus-lite of its own is written under ``path``."""
@@ -142,12 +142,11 @@ class Milvus:
 
     @classmethod
     def load(cls, path: Path, space: Space, vectors: np.ndarray, parameters: Mapping[str, Any]) -> Self:
-        """The server is asked how many rows it has and for some vectors: another collection is refused.
-
-        NITARI_MILVUS_URI, where it is set, is where a server's collection is looked for, whatever it was built on.
+        """The server is asked how many rows it has and for some vectors: another collection is refused. It is looked for
+        where NITARI_MILVUS_URI says, if that is set.
         """
         check_parameters(space, vectors, parameters)
-        uri = (os.environ.get(URI) or parameters["uri"]) if parameters["uri"] else None
+        uri = place(parameters)
         index = cls(space, uri, **{name: parameters[name] for name in cls.arguments})
         index.uri = uri
         index._adopt(vectors, bool(parameters["unit"]), parameters["name"], [Stored(*c) for c in parameters["columns"]])
@@ -209,6 +208,11 @@ class Milvus:
         if self._table is not None and self.uri is not None:
             self._table.drop()
 
+    @classmethod
+    def forget(cls, space: Space, parameters: Mapping[str, Any]) -> None:
+        if parameters["name"] and (uri := place(parameters)):
+            Table(uri, parameters["name"], space, []).drop()
+
     def close(self) -> None:
         """Leave the server; a milvus-lite ends."""
         with self._lock:
@@ -262,14 +266,10 @@ class Milvus:
         return found
 
     def _written(self, where: Selection | None, share: float) -> str | None:
-        """The expression of a filter that the server applies without losing neighbours; None: there is none.
-
-        A graph of Milvus 2.3 does not find its way among few admitted ones: of a tenth, it gave 86% with any ``ef``. Where
-        fewer than 7% are admitted, it scans them.
+        """The expression of a filter that the server applies without losing neighbours, as the graph of Milvus 2.3 does among
+        few admitted ones; below 7% it scans them. None: there is none.
         """
-        if where is None or where.filter is None:
-            return None
-        if self._opened().graph and share > self.filter_below:
+        if where is None or where.filter is None or (self._opened().graph and share > self.filter_below):
             return None
         return expression(where.filter, {column.column: column for column in self._columns})
 

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Self, get_args
 import numpy as np
 import pyarrow as pa
 
-from nitari.artifact import sha256_of
 from nitari.errors import ConfigError, DamagedArtifactError
+from nitari.files import sha256_of
 from nitari.filters import Selection
 from nitari.index import SearchResult, check_request, padded
 from nitari.index.codes import Codes

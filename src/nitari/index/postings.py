@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from nitari.artifact import sha256_of
 from nitari.errors import DamagedArtifactError
+from nitari.files import sha256_of
 from nitari.space import Space
 
 FILES = ("starts", "rows")

@@ -9,7 +9,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -17,6 +17,9 @@ import numpy as np
 from nitari.errors import ArtifactError, ConfigError, MissingExtraError
 from nitari.index.expressions import Stored
 from nitari.space import Space, unit
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 URI, TOKEN = "NITARI_MILVUS_URI", "NITARI_MILVUS_TOKEN"
 """Environment variables: where the server is, and what it lets one in with. The latter is never written anywhere."""
@@ -59,6 +62,11 @@ def alias(collection: str | None, space: str) -> str:
     return "_".join(["nitari", *(re.sub(r"\W", "_", name, flags=re.ASCII) for name in (collection or "any", space))])
 
 
+def place(parameters: Mapping[str, Any]) -> str | None:
+    """Where the server of a saved index is now; None where a milvus-lite is in the artifact."""
+    return (os.environ.get(URI) or str(parameters["uri"])) if parameters["uri"] else None
+
+
 def new_name(collection: str | None, space: str) -> str:
     """Of a collection; no other build has it."""
     return f"{alias(collection, space)}_{secrets.token_hex(8)}"
@@ -77,10 +85,8 @@ class Table:
         self._pymilvus, self._rpc_error = _import()
         self._client = self._connect()
 
-    def create(
-        self, rows: np.ndarray, vectors: Any, cells: Mapping[str, Sequence[Any]], graph: Mapping[str, Any]
-    ) -> None:
-        """Make the collection of (n,) rows, their (n, width) vectors and field -> (n,) values, indexed and ready."""
+    def create(self, rows: np.ndarray, vectors: Any, cells: pa.Table, graph: Mapping[str, Any]) -> None:
+        """Make the collection of (n,) rows, their (n, width) vectors and (n,) ``cells`` by field, indexed and ready."""
         kinds, client = self._pymilvus.DataType, self._client
         schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
         schema.add_field(ROW, kinds.INT64, is_primary=True)
@@ -153,7 +159,7 @@ class Table:
         """(m,) of some rows those that are there, ascending, and their (m, width) vectors."""
         return self._sorted(self._query(f"{ROW} in {rows.tolist()}", [ROW, VECTOR]) if len(rows) else [])
 
-    def upsert(self, rows: np.ndarray, vectors: np.ndarray, cells: Mapping[str, Sequence[Any]]) -> None:
+    def upsert(self, rows: np.ndarray, vectors: np.ndarray, cells: pa.Table) -> None:
         """Acknowledged by the server when this returns."""
         for batch in self._batches(rows, vectors, cells):
             self._again(lambda batch=batch: self._client.upsert(self.name, batch, timeout=_PATIENCE))  # type: ignore[misc]
@@ -195,16 +201,14 @@ class Table:
             )
         )
 
-    def _batches(
-        self, rows: np.ndarray, vectors: Any, cells: Mapping[str, Sequence[Any]]
-    ) -> Iterator[list[dict[str, Any]]]:
-        size = max(1, _BATCH_BYTES // (4 * self.space.width + 64 * len(cells) + 16))
+    def _batches(self, rows: np.ndarray, vectors: Any, cells: pa.Table) -> Iterator[list[dict[str, Any]]]:
+        size = max(1, _BATCH_BYTES // (4 * self.space.width + 64 * cells.num_columns + 16))
         for start in range(0, len(rows), size):
             here = slice(start, start + size)
             wired = self._wire(np.asarray(vectors[here]))
             part = [{ROW: row, VECTOR: vector} for row, vector in zip(rows[here].tolist(), wired, strict=True)]
-            for field, values in cells.items():
-                for one, value in zip(part, values[here], strict=True):
+            for field, values in cells.slice(start, size).to_pydict().items():
+                for one, value in zip(part, values, strict=True):
                     one[field] = value
             yield part
 

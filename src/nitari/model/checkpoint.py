@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from nitari.artifact import sha256_of, sync
+from nitari.files import sha256_of, sync
 
 log = logging.getLogger(__name__)
 

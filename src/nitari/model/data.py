@@ -12,8 +12,8 @@ import numpy as np
 import pytorch_lightning as lightning
 import torch
 
-from nitari.artifact import sync, write_atomic
 from nitari.errors import ConfigError
+from nitari.files import sync, write_atomic
 from nitari.model.canvas import canvas
 from nitari.model.module import Pictures, Training
 from nitari.threads import pool

@@ -68,14 +68,18 @@ class Journal(lightning.Callback):
         """Go on as far through training as the saved state was, where ``module.total`` counts other steps than it did: with
         another number of processes, a step takes another number of pictures.
         """
-        before, now = self.total, module.total
-        if before in (None, now) or not before:
-            return
-        module.done = module.done * now // before
+        before, now = self.total or module.total, module.total
+        if before != now:
+            module.done = module.done * now // before
+            self.steps *= now / before
+            self.sums = {name: value * (now / before) for name, value in self.sums.items()}
+        epochs = {0: 0}
         for row in self.history:
             row["step"] = int(row["step"]) * now // before
-        self.steps *= now / before
-        self.sums = {name: value * (now / before) for name, value in self.sums.items()}
+            epochs[int(row["epoch"])] = row["epoch"] = _epoch(int(row["step"]), module)
+        self.best = (self.best[0], epochs[self.best[1]])
+        if "epoch" in self.kept:
+            self.kept["epoch"] = epochs[int(self.kept["epoch"])]
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         checkpoint.restore_optimizer(trainer.optimizers[0], self._optimizer)
@@ -104,7 +108,7 @@ class Journal(lightning.Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         training = cast(Training, module)
         self._tick(trainer, training)
-        epoch = -(-training.done // training.steps_per_epoch)
+        epoch = _epoch(training.done, training)
         found = {name: float(v) for name, v in trainer.callback_metrics.items() if name.startswith("val_")}
         pictures = self.steps * training.settings.batch * trainer.world_size
         row = {
@@ -183,3 +187,8 @@ class Journal(lightning.Callback):
         checkpoint.save(
             self.folder, module.done, State(tensors, checkpoint.optimizer_tensors(trainer.optimizers[0]), notes)
         )
+
+
+def _epoch(step: int, module: Training) -> int:
+    """The epoch that a step is the last of, or in."""
+    return -(-step // module.steps_per_epoch)

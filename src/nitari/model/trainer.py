@@ -138,7 +138,7 @@ class ProcessorThreads(lightning.Callback):
     def __init__(self, threads: int | None, every: float = 120.0) -> None:
         self.threads = threads
         self.every = every
-        self.before = torch.get_num_threads()
+        self.before = self.most = torch.get_num_threads()
         self._chosen = 0.0
 
     def __enter__(self) -> Self:
@@ -148,6 +148,7 @@ class ProcessorThreads(lightning.Callback):
         torch.set_num_threads(self.before)
 
     def on_fit_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        self.most = torch.get_num_threads()  # of this process: Lightning divides the machine's among several
         if self.threads:
             torch.set_num_threads(self.threads)
         else:
@@ -158,9 +159,8 @@ class ProcessorThreads(lightning.Callback):
             self._choose(module)
 
     def _choose(self, module: lightning.LightningModule) -> None:
-        if module.device.type == "cpu" and self.before > 1:
-            best = self.before if _seconds(self.before) < _seconds(1) else 1
-            torch.set_num_threads(best)
+        if module.device.type == "cpu" and self.most > 1:
+            torch.set_num_threads(self.most if _seconds(self.most) < _seconds(1) else 1)
         self._chosen = time.monotonic()
 
 

@@ -71,8 +71,8 @@ class FolderSource:
         if tables:
             rows, data = self._join(rows, columns.concat(tables), root)
         if "folder" not in data.column_names:
-            folders = [posixpath.dirname(key) or None for key in rows.column("file_name").to_pylist()]
-            data = data.add_column(0, "folder", pa.chunked_array([folders], pa.string()))
+            folders = pc.replace_substring_regex(rows.column("file_name"), r"/?[^/]*$", "")
+            data = data.add_column(0, "folder", pc.if_else(pc.equal(folders, ""), None, folders))
         return finish(rows, data.drop_columns("file_name"), f"'{self.path}'")
 
     def _join(self, rows: pa.Table, data: pa.Table, root: str) -> tuple[pa.Table, pa.Table]:
@@ -136,12 +136,13 @@ def _metadata(path: str, folder: str) -> pa.Table | None:
         log.warning("'%s' has no column 'file_name', so it is listed as any other file", path)
         return None
     table = table.filter(pc.is_valid(table.column("file_name")))
-    names = [
-        posixpath.normpath(posixpath.join(folder, str(name).replace("\\", "/")))
-        for name in table.column("file_name").to_pylist()
-    ]
-    at = table.column_names.index("file_name")
-    return table.set_column(at, "file_name", pa.array([text(name) for name in names], pa.string()))
+
+    def placed(name: object) -> str:
+        return text(posixpath.normpath(posixpath.join(folder, str(name).replace("\\", "/"))))
+
+    names = table.column("file_name")
+    chunks = [pa.array([placed(name) for name in chunk.to_pylist()], pa.string()) for chunk in names.chunks]
+    return table.set_column(table.column_names.index("file_name"), "file_name", pa.chunked_array(chunks, pa.string()))
 
 
 def _inside(key: str) -> bool:

@@ -18,6 +18,7 @@ from nitari.source.listing import Listing, finish
 from nitari.storage import Entry
 
 _AT_ONCE = 32  # requests to a store
+_TOGETHER = 16_384  # rows that are looked up before the next
 _USUAL = ("path", "file_name", "filename", "file", "image", "location")
 
 
@@ -48,13 +49,15 @@ class TableSource:
                 f"The table '{self.path}' has {wanted}. It has: {', '.join(table.column_names)}. "
                 "Name the one that holds the paths: source.column=NAME"
             )
-        paths = table.column(column).cast(pa.string()).to_pylist()
-        keys = table.column("item_id").cast(pa.string()).to_pylist() if "item_id" in table.column_names else paths
-        listing = Listing(self.name)
-        places = [self._place(path) if path else "" for path in paths]
-        stored = _entries([place for place in places if storage.is_url(place)])
-        for row, (key, path, place) in enumerate(zip(keys, paths, places, strict=True)):
-            self._add(listing, f"row {row}" if key is None else key, path, place, stored)
+        known = table.column("item_id" if "item_id" in table.column_names else column).cast(pa.string())
+        named, listing = table.column(column).cast(pa.string()), Listing(self.name)
+        for start in range(0, table.num_rows, _TOGETHER):
+            paths = named.slice(start, _TOGETHER).to_pylist()
+            places = [self._place(path) if path else "" for path in paths]
+            stored = _entries(place for place in places if storage.is_url(place))
+            keys = known.slice(start, _TOGETHER).to_pylist()
+            for row, (key, path, place) in enumerate(zip(keys, paths, places, strict=True), start):
+                self._add(listing, f"row {row}" if key is None else key, path, place, stored)
         return finish(listing.table(), table.drop_columns(column), f"'{self.path}'")
 
     def _place(self, path: str) -> str:

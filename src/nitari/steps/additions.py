@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nitari.artifact import Artifact, link_or_copy, new_id
+from nitari.artifact import Artifact, new_id
 from nitari.catalog import Catalog
 from nitari.cells import ID
 from nitari.changes import SPACES, Changes
@@ -18,6 +18,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError
 from nitari.extractor.stored import restore
+from nitari.files import link_or_copy
 from nitari.steps.extract import extract
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from nitari.annotator import Annotator, create
-from nitari.artifact import sync
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.executor import Beat
+from nitari.files import sync
 from nitari.steps.pictures import Pictures
 from nitari.steps.survey import checked
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -62,8 +64,7 @@ def append(
         counts = {"removed": pc.sum(removed).as_py() or 0, "known": listing.num_rows - fresh.num_rows}
         if not fresh.num_rows:
             return Appended(None, {}, [], **counts)
-        key = {"release": pinned.id, "items": fresh.column("item_id").to_pylist()}
-        work = collection.work("append", key)
+        work = collection.work("append", {"release": pinned.id, "items": _digest(fresh)})
         small = Collection(work, "addition")
         settings = catalog.artifact.manifest.config
         made = ingest(
@@ -74,6 +75,7 @@ def append(
             limits=Limits(**settings["limits"]),
             background=settings["background"],
             quality=settings["quality"],
+            most_gone=1.0,  # a killed append may have been of other pictures
             workers=workers,
             about=about,
             progress=progress,
@@ -88,6 +90,14 @@ def append(
         addition = changes.admit(small.path, new_id(), keys)
         collection.discard(work)
         return Appended(addition.name, made.manifest.counts, refused, **counts)
+
+
+def _digest(listing: pa.Table) -> str:
+    """Of which pictures they are, and how they were when they were listed."""
+    digest = hashlib.sha256()
+    for batch in listing.select(["item_id", "fingerprint"]).to_batches(16_384):
+        digest.update(json.dumps(batch.to_pydict()).encode())
+    return digest.hexdigest()
 
 
 def _typed(listing: pa.Table, catalog: Catalog) -> pa.Table:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from nitari.artifact import sync
+from nitari.files import sync
 
 FORMATS = ("csv", "parquet")
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from nitari.artifact import Artifact, sync
+from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.executor import Beat, Executor
 from nitari.extractor import Extractor, create
 from nitari.extractor.postprocess import PostProcess
 from nitari.extractor.stored import Finished
+from nitari.files import sync
 from nitari.steps.pictures import Pictures
 from nitari.steps.shards import fill, spread
 

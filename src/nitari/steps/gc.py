@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ from nitari.errors import ArtifactError, ConfigError
 from nitari.recommend.live import Live
 from nitari.steps.servers import forget
 from nitari.steps.verify import TRAINED
+
+log = logging.getLogger(__name__)
 
 # In the order in which they go: killed on the way, no release is left without what it pins.
 _KINDS = ("release", "index", "text", "annotation", "embeddings", "vocabulary", "encoder", "catalog", "thumbnails")
@@ -59,7 +62,10 @@ def gc(collection: Collection, *, keep: int = 3, idle: float = 7.0, dry: bool = 
         sizes = _sizes([path for _, path in chosen])
         for kind, path in () if dry else chosen:
             if kind in ("artifact", "addition"):
-                forget(collection, path)
+                try:
+                    forget(collection, path)
+                except ArtifactError as error:
+                    log.warning("%s Delete it there", error)
                 collection.drop(path)
             elif path.is_dir():
                 shutil.rmtree(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +14,9 @@ from nitari.artifact import Artifact, publish
 from nitari.catalog import Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
-from nitari.errors import ArtifactError, ConfigError
+from nitari.errors import ArtifactError, ConfigError, NitariError
 from nitari.guess import unknown
-from nitari.index import create, open_index, served
+from nitari.index import Served, create, open_index, served
 from nitari.index.tuning import tune
 from nitari.target import resolve
 
@@ -105,30 +106,38 @@ def made(
     start = time.perf_counter()
     index.build(vectors, attributes)
     seconds = time.perf_counter() - start
-    measured = tune(index, vectors, k=settings["k"], target=settings["target"], queries=QUERIES, seed=settings["seed"])
-    work = collection.work("build", {"space": space, "embeddings": embeddings.artifact.manifest.digest, **config})
-    collection.discard(work)  # whatever a killed run left: a graph cannot be taken up half-built
-    work.mkdir(parents=True)
-    parameters = index.save(work)
-    measures: dict[str, Any] = {"build_seconds": round(seconds, 3)}
-    if index.sweep:
-        measures |= {"effort": index.sweep[0], index.sweep[0]: getattr(index, index.sweep[0])}
-    if measured:
-        measures |= measured.summary(settings["k"], settings["seed"])
-    artifact = publish(
-        work,
-        collection.folder("index", space),
-        "index",
-        parents={"embeddings": embeddings.artifact},
-        counts={"vectors": len(vectors)},
-        config=config,
-        info={
-            "space": embeddings.space.to_dict(),
-            "index": spec["_target_"],
-            "parameters": parameters,
-            "measured": measures,
-        },
-    )
+    try:
+        measured = tune(
+            index, vectors, k=settings["k"], target=settings["target"], queries=QUERIES, seed=settings["seed"]
+        )
+        work = collection.work("build", {"space": space, "embeddings": embeddings.artifact.manifest.digest, **config})
+        collection.discard(work)  # whatever a killed run left: a graph cannot be taken up half-built
+        work.mkdir(parents=True)
+        parameters = index.save(work)
+        measures: dict[str, Any] = {"build_seconds": round(seconds, 3)}
+        if index.sweep:
+            measures |= {"effort": index.sweep[0], index.sweep[0]: getattr(index, index.sweep[0])}
+        if measured:
+            measures |= measured.summary(settings["k"], settings["seed"])
+        artifact = publish(
+            work,
+            collection.folder("index", space),
+            "index",
+            parents={"embeddings": embeddings.artifact},
+            counts={"vectors": len(vectors)},
+            config=config,
+            info={
+                "space": embeddings.space.to_dict(),
+                "index": spec["_target_"],
+                "parameters": parameters,
+                "measured": measures,
+            },
+        )
+    except BaseException:
+        if isinstance(index, Served):  # which would stay on the server under a name that nobody has
+            with suppress(NitariError):
+                index.drop()
+        raise
     if measured and measured.recall.mean() < settings["target"]:
         log.warning(
             "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise M or ef_construction, or take index=exact",

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nitari.artifact import Artifact, sync
+from nitari.artifact import Artifact
 from nitari.catalog import Catalog
 from nitari.changes import Stamp
 from nitari.collection import Collection
 from nitari.executor import available_cores
+from nitari.files import sync
 from nitari.recommend.verdict import VERDICTS
 from nitari.source import Source
 from nitari.steps import Progress, silent

@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nitari import catalog
-from nitari.artifact import Artifact, link_or_copy, publish
+from nitari.artifact import Artifact, publish
 from nitari.catalog import UNREADABLE
 from nitari.collection import Collection
 from nitari.errors import ConfigError, NitariError
 from nitari.executor import Executor, Shard
 from nitari.executor.local import Local
+from nitari.files import link_or_copy
 from nitari.images.decode import USUAL, WHITE, Limits
 from nitari.reasons import PASSING
 from nitari.source import columns
@@ -80,8 +81,10 @@ def ingest(
         _read(shards, wanted.num_rows, limits, executor, progress)
         found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
         table, places = _assemble(wanted, found, old, source_name, sources)
-        if old.artifact is None or not (
-            old.same_settings and old.same_limits and sources == old.sources and table.equals(old.table)
+        if (
+            old.artifact is None
+            or old.damaged
+            or not (old.same_settings and old.same_limits and sources == old.sources and table.equals(old.table))
         ):
             return _publish(collection, work, table, places, old, settings, limits, sources)
         collection.discard(work)
@@ -247,6 +250,7 @@ def _publish(
         counts=count,
         config=settings,
         info={"sizes": settings["sizes"]},
+        sharing=old.thumbnails,
     )
     staged = work / "catalog"
     shutil.rmtree(staged, ignore_errors=True)

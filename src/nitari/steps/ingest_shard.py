@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from nitari.artifact import sync
 from nitari.catalog import READY, UNREADABLE
 from nitari.errors import PictureError
 from nitari.executor import Beat
+from nitari.files import sync
 from nitari.images.decode import Limits, decode
 from nitari.images.original import read_original
 from nitari.images.shrink import pyramid

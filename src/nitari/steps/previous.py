@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from typing import Any
 
@@ -15,10 +16,13 @@ from nitari.artifact import Artifact
 from nitari.catalog import GONE, READY, UNREADABLE
 from nitari.changes import Changes
 from nitari.collection import Collection
+from nitari.errors import ArtifactError
 from nitari.images.decode import Limits
 from nitari.reasons import MISSING, PASSING
 from nitari.steps.ingest_shard import FOUND_SCHEMA, part_schema
 from nitari.thumbnails import INDEX_SCHEMA, index_file
+
+log = logging.getLogger(__name__)
 
 
 class Previous:
@@ -28,15 +32,16 @@ class Previous:
         self.artifact = collection.find("catalog")
         self.removed = pa.array(sorted(Changes(collection).removed()), pa.string())
         self.thumbnails: Artifact | None = None
+        self.damaged: set[str] = set()  # files of thumbnails: what they had is read once more
         self.table = catalog.SCHEMA.empty_table()
         self.sources: dict[str, dict[str, Any]] = {}
         self.same_settings = self.same_limits = False
         self._settings, self._limits = settings, limits
         if self.artifact is not None:
-            self.thumbnails = collection.parent(self.artifact, "thumbnails")
+            self.thumbnails, self.damaged = _thumbnails(collection, self.artifact)
             self.table = pq.read_table(self.artifact.file(catalog.FILE))
             self.sources = self.artifact.manifest.info["sources"]
-            self.same_settings = self.thumbnails.manifest.config == settings
+            self.same_settings = self.thumbnails is not None and self.thumbnails.manifest.config == settings
             self.same_limits = self.artifact.manifest.config["limits"] == limits.__dict__
         _remove_unpinned(collection, self.artifact)
 
@@ -63,8 +68,10 @@ class Previous:
         keep = pc.and_(unreadable, pc.or_(other, settled))
         schema = part_schema(sizes)
         if self.same_settings and self.thumbnails is not None:
-            keep = pc.or_(keep, ready)
             for size in sizes:
+                if index_file(size) in self.damaged:
+                    ready = pc.and_(ready, False)
+                    continue
                 index = pq.read_table(self.thumbnails.file(index_file(size)), schema=INDEX_SCHEMA)
                 missing = table.num_rows - index.num_rows
                 for name in INDEX_SCHEMA.names:
@@ -72,6 +79,10 @@ class Previous:
                     columns[field.name] = pa.chunked_array(
                         [*index.column(name).cast(field.type).chunks, pa.nulls(missing, field.type)], field.type
                     )
+                if self.damaged:
+                    bad = pa.array([*self.damaged], pa.string())
+                    ready = pc.and_(ready, pc.invert(pc.is_in(columns[f"shard_{size}"], value_set=bad)))
+            keep = pc.or_(keep, ready)
         for field in schema:
             columns.setdefault(field.name, pa.nulls(table.num_rows, field.type))
         return pa.table(columns, schema).filter(keep)
@@ -127,3 +138,16 @@ def _remove_unpinned(collection: Collection, newest: Artifact | None) -> None:
     for thumbnails_id in collection.ids("thumbnails"):
         if thumbnails_id > pinned:
             shutil.rmtree(collection.folder("thumbnails") / thumbnails_id, ignore_errors=True)
+
+
+def _thumbnails(collection: Collection, catalog: Artifact) -> tuple[Artifact | None, set[str]]:
+    """A catalog's, if they are there, and those of their files that are damaged: what those had is read once more."""
+    try:
+        found = collection.parent(catalog, "thumbnails")
+    except ArtifactError as error:
+        log.warning("%s. All pictures are read again", str(error).partition(". ")[0])
+        return None, set()
+    damaged = dict(found.damaged())
+    for what in damaged.values():
+        log.warning("%s. Its pictures are read again", what.partition(". ")[0])
+    return found, set(damaged)

@@ -15,13 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nitari import catalog as catalogs
-from nitari.artifact import Artifact, link_or_copy, new_id, open_artifact, publish
+from nitari.artifact import Artifact, new_id, open_artifact, publish
 from nitari.catalog import COLUMNS, FILE, GONE, Catalog
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.embeddings import FILE as VECTORS
 from nitari.errors import ArtifactError
 from nitari.extractor.stored import baseline, comparison
+from nitari.files import link_or_copy
 from nitari.steps import Progress, silent
 from nitari.steps.annotate import DONE
 from nitari.steps.build import build
@@ -211,9 +212,9 @@ def _thumbnails(collection: Collection, old: Catalog, keep: np.ndarray, removed:
             writer.close()
         fresh = pa.table({"shard": shards, **columns}).select(INDEX_SCHEMA.names).cast(INDEX_SCHEMA)
         pq.write_table(fresh, out / index_file(size))
-    manifest = artifact.manifest
-    folder, counts = collection.folder("thumbnails"), {"thumbnails": len(keep)}
-    return publish(out, folder, "thumbnails", counts=counts, config=manifest.config, info=manifest.info)
+    config, info, folder = artifact.manifest.config, artifact.manifest.info, collection.folder("thumbnails")
+    counts = {"thumbnails": len(keep)}
+    return publish(out, folder, "thumbnails", counts=counts, config=config, info=info, sharing=artifact)
 
 
 def _holds(shard: Path, removed: np.ndarray) -> bool:

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nitari.artifact import Artifact, write_atomic
+from nitari.artifact import Artifact
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError
+from nitari.files import write_atomic
 from nitari.steps import Progress, servers, silent
 from nitari.steps.smoke import smoke
 from nitari.steps.verify import Verified, verify

@@ -10,6 +10,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import NitariError
 from nitari.index import Served, open_index, served
+from nitari.index import forget as discard
 
 log = logging.getLogger(__name__)
 
@@ -20,27 +21,46 @@ def switch(collection: Collection, release: Artifact, by: str = "build") -> None
     Raises ArtifactError, and switches nothing, where a server is not there or holds other vectors. nitari itself searches
     the collection that a release pins: the alias is for others.
     """
-    opened = []
-    for role in release.manifest.parents:
-        if role.startswith("index:"):
-            index = collection.pinned(release, role)
-            if served(index):
-                opened.append(_opened(collection, index))
-    for one in opened:
+    for one in _served_of(collection, release):
         one.activate()
     collection.switch(release, by)
 
 
 def forget(collection: Collection, path: Path) -> None:
-    """Have the server delete its part of the index at ``path``, if it is one. Where it is not there, a warning names it."""
-    if path.parent.parent != collection.folder("index"):
+    """Have the server delete its part of the index at ``path``, if it is one that was built here: those that were pulled are
+    searched from elsewhere, too. Raises ArtifactError, with the name of what is left on the server, where that is not there.
+    """
+    if path.parent.parent != collection.folder("index") or _pulled(path).exists():
         return
     try:
         index = open_artifact(path, "index")
-        if served(index):
-            _opened(collection, index).drop()
-    except NitariError as error:
+        known = served(index)
+    except NitariError as error:  # which cannot tell, either
         log.warning("What a server may hold of index '%s' is left there: %s", path.name, error)
+        return
+    if known:
+        discard(index)
+
+
+def pulled(index: Artifact) -> None:
+    """Note that it was built elsewhere."""
+    if served(index):
+        _pulled(index.path).touch()
+
+
+def check(collection: Collection, release: Artifact) -> None:
+    """Raise ArtifactError where a server is not there, or holds other vectors than this release's."""
+    _served_of(collection, release)
+
+
+def _pulled(path: Path) -> Path:
+    return path.with_name(f".{path.name}.pulled")
+
+
+def _served_of(collection: Collection, release: Artifact) -> list[Served]:
+    roles = [role for role in release.manifest.parents if role.startswith("index:")]
+    indexes = [collection.pinned(release, role) for role in roles]
+    return [_opened(collection, index) for index in indexes if served(index)]
 
 
 def _opened(collection: Collection, index: Artifact) -> Served:

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nitari.annotator import Annotator, CollectionAnnotator, Neighbours, Whole
-from nitari.artifact import Artifact, publish, sha256_of
+from nitari.artifact import Artifact, publish
 from nitari.catalog import COLUMNS, Catalog
 from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, DamagedArtifactError, NitariError
+from nitari.files import sha256_of
 from nitari.index import Index, open_index
 from nitari.index.exact import Exact
 from nitari.steps import Progress

@@ -17,11 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from nitari import storage
-from nitari.artifact import MANIFEST, Manifest, admit, link_or_copy, read_manifest, sha256_of
+from nitari.artifact import MANIFEST, Manifest, admit, read_manifest
 from nitari.changes import Changes
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
-from nitari.steps import Progress, silent
+from nitari.files import link_or_copy, sha256_of
+from nitari.steps import Progress, servers, silent
 from nitari.steps.verify import verify
 
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
@@ -131,9 +132,12 @@ def pull(
             _each(todo, fetch, lambda sha: todo[sha][1], threads, progress)
             for name, part in absent:
                 (work / part.id).mkdir(exist_ok=True)
-                admit(work / part.id, collection.folder(part.kind, name), part)
+                artifact = admit(work / part.id, collection.folder(part.kind, name), part)
+                if part.kind == "index":
+                    servers.pulled(artifact)
             collection.discard(work)
             verify(collection, chosen).check()
+            servers.check(collection, collection.release(chosen))
             Changes(collection).remove(removed)
             if switch:
                 collection.switch(collection.release(chosen), "pull")
