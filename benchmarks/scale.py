@@ -3,13 +3,15 @@
     .venv/bin/python -m benchmarks.scale 30000
     .venv/bin/python -m benchmarks.scale 3000000 index=hnsw,ivf root=.bench/scale
     .venv/bin/python -m benchmarks.scale 3000000 extractor=.bench/scale/30000/collections/scale/encoders
+    .venv/bin/python -m benchmarks.scale 30000 again=ingest,extract
     .venv/bin/python -m benchmarks.scale report
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
 them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
 unfiltered and filtered, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
-stage that is in the results is not run again: killed, the same command goes on. Core time is that of all of a stage's
+stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are, or is
+``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
 processes, which other work on the machine hardly changes. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
@@ -45,7 +47,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
 PAGE = ROOT / "benchmarks" / "scale.md"
 PLOT = ROOT / "benchmarks" / "results" / "scale.png"
 NITARI = str(Path(sys.executable).parent / "nitari")
-DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extractor": ""}
+DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extractor": "", "again": ""}
 SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
@@ -59,7 +61,7 @@ def main() -> None:
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
     for n in sizes or ([] if "report" in sys.argv[1:] else SIZES):
-        run(n, given["index"].split(","), Path(given["root"]), results, given["extractor"])
+        run(n, given["index"].split(","), Path(given["root"]), results, given["extractor"], given["again"].split(","))
     PAGE.write_text(
         report(results) + f"![Time and memory of each stage]({PLOT.relative_to(PAGE.parent)})\n", encoding="utf-8"
     )
@@ -67,10 +69,24 @@ def main() -> None:
     print(report(results))
 
 
-def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], extractor: str = "") -> None:
-    """Every stage that ``results`` lacks; they are saved after each. Stages of an index are named ``index stage``."""
-    stages = results.setdefault(str(n), {})
+def run(
+    n: int,
+    indexes: Sequence[str],
+    root: Path,
+    results: dict[str, Any],
+    extractor: str = "",
+    again: Sequence[str] = (),
+) -> None:
+    """Every stage that ``results`` lacks, and those named ``again``; they are saved after each. Stages of an index are named
+    ``index stage``.
+    """
     folder = root / str(n)
+    if "all" in again or not folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        results.pop(str(n), None)
+    stages = results.setdefault(str(n), {})
+    for name in again:
+        stages.pop(name, None)
     pictures, more = folder / "pictures", folder / "more"
     for path in (pictures, more):
         path.mkdir(parents=True, exist_ok=True)
@@ -103,13 +119,14 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any], ext
         "storage": lambda: storage.measure(collection),
         "append": lambda: appended(where, more),
     }
-    for name, step in steps.items():
-        if name in stages:
-            continue
+    left = {name: step for name, step in steps.items() if name not in stages}
+    for name, step in left.items():
         print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
         before = disk(folder)
         stages[name] = step() | {"disk_mb": round((disk(folder) - before) / 1e6, 1)}
         _save(results)
+    if not left:
+        return
     stages["total"] = {
         "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),
         "disk_mb": disk(folder) / 1e6,

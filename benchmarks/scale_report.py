@@ -19,7 +19,10 @@ def report(results: dict[str, Any]) -> str:
         "",
     ]
     for name, stages in sorted(results.items(), key=lambda item: int(item[0])):
-        lines += [f"## {int(name):,} pictures", "", f"`.venv/bin/python -m benchmarks.scale {name}`", ""]
+        indexes = ",".join(stage.split()[0] for stage in stages if stage.endswith(" build"))
+        taken = "" if "fit" in stages else " extractor=.bench/scale/30000/collections/scale/encoders"
+        command = f".venv/bin/python -m benchmarks.scale {name} index={indexes}{taken}"
+        lines += [f"## {int(name):,} pictures", "", f"`{command}`; one row: `again=STAGE`", ""]
         lines += [*_stages(int(name), stages), "", *_served(stages), *_filtered(stages), *_storage(stages)]
     return "\n".join([*lines, *_model(results)])
 
