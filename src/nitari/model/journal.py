@@ -66,7 +66,7 @@ class Journal(lightning.Callback):
 
     def recount(self, module: Training) -> None:
         """Go on as far through training as the saved state was, where ``module.total`` counts other steps than it did: with
-        another number of processes, a step takes another number of pictures.
+        another number of processes, a step takes another number of pictures, and an epoch another number of steps.
         """
         before, now = self.total or module.total, module.total
         if before != now:
