@@ -98,7 +98,7 @@ def run(
         return lambda: command([*name.split(), *where, *words])
 
     steps: dict[str, Callable[[], dict[str, Any]]] = {
-        "make": lambda: {"pictures": n, "seconds": make(n, pictures)},
+        "make": lambda: made(n, pictures),
         "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
         "fit": job("fit", "trainer.max_steps=400", f"where=sha256<'{share}'", "encode.reduce.pca=128"),
         "extract": job("extract"),
@@ -176,6 +176,11 @@ def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": round(time.monotonic() - start, 1), "core_seconds": round(cores, 1), "peak_mb": round(peak[0])}
+
+
+def made(n: int, folder: Path) -> dict[str, Any]:
+    seconds = make(n, folder)
+    return {"pictures": n} | ({"seconds": round(seconds, 1)} if seconds > 1 else {})  # else they were there
 
 
 def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:
