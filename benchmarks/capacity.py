@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-QUANTITIES = {"seconds": "s", "peak_mb": "MB", "disk_mb": "MB"}
+QUANTITIES = {"seconds": "s", "core_seconds": "s", "peak_mb": "MB", "disk_mb": "MB"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ unfiltered and filtered, and filtered search with its recall (benchmarks/filtere
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
 stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are, or is
 ``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
-processes, which other work on the machine hardly changes. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
+processes, which other work on the machine hardly changes. With ``vectors=``, too, those of a file take the place of extract. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
 """
@@ -39,6 +39,7 @@ from benchmarks import filtered, storage
 from benchmarks.pictures import make
 from benchmarks.scale_report import plot, report
 from benchmarks.serve import PORT, fire, items_of, serving
+from benchmarks.vectors import put
 from nitari.collection import Collection
 from nitari.files import link_or_copy
 
@@ -47,7 +48,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
 PAGE = ROOT / "benchmarks" / "scale.md"
 PLOT = ROOT / "benchmarks" / "results" / "scale.png"
 NITARI = str(Path(sys.executable).parent / "nitari")
-DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extractor": "", "again": ""}
+DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extractor": "", "vectors": "", "again": ""}
 SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
@@ -61,7 +62,15 @@ def main() -> None:
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
     for n in sizes or ([] if "report" in sys.argv[1:] else SIZES):
-        run(n, given["index"].split(","), Path(given["root"]), results, given["extractor"], given["again"].split(","))
+        run(
+            n,
+            given["index"].split(","),
+            Path(given["root"]),
+            results,
+            given["extractor"],
+            given["vectors"],
+            given["again"].split(","),
+        )
     PAGE.write_text(
         report(results) + f"![Time and memory of each stage]({PLOT.relative_to(PAGE.parent)})\n", encoding="utf-8"
     )
@@ -75,6 +84,7 @@ def run(
     root: Path,
     results: dict[str, Any],
     extractor: str = "",
+    vectors: str = "",
     again: Sequence[str] = (),
 ) -> None:
     """Every stage that ``results`` lacks, and those named ``again``; they are saved after each. Stages of an index are named
@@ -105,7 +115,11 @@ def run(
     }
     if extractor:
         del steps["fit"]
-        _take(_encoder(Path(extractor)), collection)
+        encoder = _encoder(Path(extractor))
+        _take(encoder, collection)
+        if vectors:
+            like = Collection(encoder.parents[2], encoder.parents[1].name)
+            steps["extract"] = lambda: put(collection, Path(vectors), like) or {}  # type: ignore[func-returns-value]
     for index in indexes:
         steps |= {
             f"{index} build": job("build", f"index={index}"),

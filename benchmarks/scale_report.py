@@ -38,6 +38,8 @@ def _stages(n: int, stages: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {stage} | {_clock(found['seconds'])} | {cores} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |"
         )
+    if "seconds" not in stages.get("extract", {"seconds": 0}):
+        lines.append("| extract | | | | vectors of benchmarks/graph.py instead | |")
     if total := stages.get("total"):
         lines.append(f"| all | {_clock(total['seconds'])} | | | | {total['disk_mb']:,.0f} MB |")
     return lines
@@ -97,7 +99,7 @@ def _model(results: dict[str, Any]) -> list[str]:
             if not measured:
                 continue
             unit, predicted = QUANTITIES[quantity], line.at(largest)
-            kind = {"seconds": "time", "peak_mb": "memory", "disk_mb": "disk"}[quantity]
+            kind = {"seconds": "time", "core_seconds": "core time", "peak_mb": "memory", "disk_mb": "disk"}[quantity]
             ratio = f"{measured / predicted:.2f}" if predicted > 0 else ""
             lines.append(
                 f"| {stage} | {kind} | {line.fixed:,.1f} {unit} | {line.per_million:,.1f} {unit} | {predicted:,.1f} {unit} "
