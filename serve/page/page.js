@@ -172,9 +172,8 @@ export class Page {
     const { state } = this.feed;
     const narrowed = filterOf(state) || state.text;
     const widen = [t("facets.clear"), () => this.store.push({ picks: {}, where: "", text: "" })];
-    const detail = narrowed || asked(state) ? t("empty.detail") : t("empty.collection");
-    const { why } = this.feed; // in the API's words
-    showProblem({ title: t("empty.title"), detail: why ? `${detail} ${why}` : detail, calm: true }, null, narrowed ? [widen] : []);
+    const what = narrowed || asked(state) ? t("empty.detail") : t("empty.collection");
+    showProblem({ title: t("empty.title"), detail: `${what} ${this.feed.why ?? ""}`.trim(), calm: true }, null, narrowed ? [widen] : []);
   }
 
   async near() {

@@ -178,8 +178,8 @@ class Catalog:
         columns = [self._cells[name].read(at) for name in names]
         return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
 
-    def row(self, item: str) -> int:
-        """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise."""
+    def row(self, item: str, hint: bool = True) -> int:
+        """The ready row of an ``item_id``, or of a ``file_name`` that is unique; raises QueryError otherwise, with a ``hint``."""
         stored = self if self._own is None else self._own
         row = self._newer.get(item, -1)
         unknown_item = f"The catalog has no item '{item}'. Give an item_id or a file_name from it"
@@ -194,7 +194,7 @@ class Catalog:
             newer = [row for row in rows if row in late or str(own[int(row)]) not in self._newer]
             rows = np.array(newer, np.int64) if self._newer else rows
             if not len(rows):
-                raise QueryError(f"{unknown_item}{in_folder(item, self.ready('file_name'))}")
+                raise QueryError(f"{unknown_item}{in_folder(item, self.ready('file_name')) if hint else ''}")
             if len(rows) > 1:
                 ids = ", ".join(self.ids(rows[:3].tolist()))
                 raise QueryError(f"{len(rows)} items have the file_name '{item}'. Give one of their ids: {ids}")

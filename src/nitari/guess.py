@@ -32,7 +32,7 @@ def in_folder(name: str, paths: pa.ChunkedArray) -> str:
     """``. Did you mean folder/name?`` of those of ``paths`` that end in ``name`` after a folder, or nothing."""
     import pyarrow.compute as pc
 
-    inside = paths.filter(pc.ends_with(paths, f"/{name}"))
+    inside = paths.filter(pc.ends_with(paths, f"/{name}", ignore_case=True))
     more = " or another of them" if len(inside) > _OFFERED else ""
     return f". Did you mean {' or '.join(inside[:_OFFERED].to_pylist())}{more}?" if len(inside) else ""
 

@@ -95,7 +95,7 @@ def known(catalog: Catalog, items: Iterable[str]) -> Iterable[tuple[str, int]]:
     """(item, row) of those that the catalog has."""
     for item in items:
         try:
-            yield item, catalog.row(item)
+            yield item, catalog.row(item, hint=False)
         except QueryError:
             continue
 
