@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -23,17 +25,26 @@ class Line:
 
 
 def fit(sizes: list[int], values: list[float], logarithmic: bool = False) -> Line:
-    """Least squares of relative errors, so that the smallest run counts as much as the largest."""
-    n, y = np.array(sizes, float), np.maximum(np.array(values, float), 1e-3)
-    design = np.stack([np.ones(len(n)), _grown(n, logarithmic)], axis=1) / y[:, None]
-    best, error = np.zeros(2), np.inf
-    for columns in ([0, 1], [0], [1]):  # of non-negative solutions the best one
-        solution = np.zeros(2)
-        solution[columns] = np.linalg.lstsq(design[:, columns], np.ones(len(n)), rcond=None)[0]
+    n = np.array(sizes, float)
+    fixed, slope = solved(np.stack([np.ones(len(n)), _grown(n, logarithmic)], axis=1), values)
+    return Line(fixed, slope, logarithmic)
+
+
+def solved(terms: np.ndarray, values: Sequence[float]) -> list[float]:
+    """(n, m) and (n,) -> (m,) factors from 0 on: least squares of relative errors, so that the smallest counts as much as the
+    largest.
+    """
+    design = terms / np.maximum(np.array(values, float), 1e-3)[:, None]
+    best, error = np.zeros(terms.shape[1]), np.inf
+    for kept in product([True, False], repeat=terms.shape[1]):  # of non-negative solutions the best one
+        columns = np.flatnonzero(kept)
+        solution = np.zeros(terms.shape[1])
+        if len(columns):
+            solution[columns] = np.linalg.lstsq(design[:, columns], np.ones(len(design)), rcond=None)[0]
         apart = float(((design @ solution - 1) ** 2).sum())
         if (solution >= 0).all() and apart < error - 1e-12:
             best, error = solution, apart
-    return Line(float(best[0]), float(best[1]), logarithmic)
+    return [float(value) for value in best]
 
 
 def model(results: dict[str, Any], below: int) -> dict[str, dict[str, Line]]:

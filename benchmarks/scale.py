@@ -116,7 +116,7 @@ def run(
     if extractor:
         del steps["fit"]
         encoder = _encoder(Path(extractor))
-        _take(encoder, collection)
+        take(encoder, collection.folder("encoder") / encoder.name)
         if vectors:
             like = Collection(encoder.parents[2], encoder.parents[1].name)
             steps["extract"] = lambda: put(collection, Path(vectors), like) or {}  # type: ignore[func-returns-value]
@@ -138,14 +138,14 @@ def run(
         print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
         before = disk(folder)
         stages[name] = step() | {"disk_mb": round((disk(folder) - before) / 1e6, 1)}
-        _save(results)
+        save(results)
     if not left:
         return
     stages["total"] = {
         "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),
         "disk_mb": disk(folder) / 1e6,
     }
-    _save(results)
+    save(results)
 
 
 def _encoder(path: Path) -> Path:
@@ -153,16 +153,16 @@ def _encoder(path: Path) -> Path:
     return (path if (path / "manifest.json").exists() else max(path.iterdir())).resolve()
 
 
-def _take(encoder: Path, collection: Collection) -> None:
-    """An encoder of another collection into this one."""
-    for file in encoder.iterdir():
-        if not (copied := collection.folder("encoder") / encoder.name / file.name).exists():
+def take(origin: Path, folder: Path) -> None:
+    """The files of one collection into another one."""
+    for file in origin.rglob("*"):
+        if file.is_file() and not (copied := folder / file.relative_to(origin)).exists():
             link_or_copy(file, copied)
 
 
-def _save(results: dict[str, Any]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+def save(results: dict[str, Any], file: Path = RESULTS) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 def command(words: list[str]) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.scale import RESULTS, ROOT, command, disk, served
+from benchmarks.capacity import solved
+from benchmarks.scale import RESULTS, ROOT, command, disk, save, served, take
+from benchmarks.table import table
 from nitari.collection import Collection
-from nitari.files import link_or_copy
 
 FILE = RESULTS.with_name("spaces.json")
 PAGE = RESULTS.with_name("spaces.md")
@@ -54,14 +55,13 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
         if not (folder / "scale" / "catalog").exists():
             sys.exit(f"There is no collection in {folder}. Make it with: .venv/bin/python -m benchmarks.scale {n}")
         for kind in ("catalog", "thumbnails"):
-            for file in (path for path in (folder / "scale" / kind).rglob("*") if path.is_file()):
-                link_or_copy(file, collection.path / file.relative_to(folder / "scale"))
+            take(folder / "scale" / kind, collection.path / kind)
     where = [f"root={folder}", f"collection={collection.name}"]
     for (dim,) in ALONE:
         if str(dim) not in found["extract"]:
             words = [f"extractor.name=pixels{dim}", "extractor.size=32", f"extractor.postprocess.pca={dim}"]
             found["extract"][str(dim)] = measured(collection, ["extract", *where, "extractor=pixels", *words])
-            _save(results)
+            save(results, FILE)
     for index in indexes:
         rows = found.setdefault(index, {})
         for dims in ALONE + (TOGETHER if index == "ivf" else TOGETHER[:1]):
@@ -80,28 +80,13 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
                     "p50_ms": asked["unfiltered"]["p50_ms"],
                     "tenth_ms": asked["a tenth"]["p50_ms"],
                 }
-                _save(results)
+                save(results, FILE)
 
 
 def measured(collection: Collection, words: list[str]) -> dict[str, Any]:
     print(" ".join(words), file=sys.stderr, flush=True)
     before = disk(collection.path)
     return command(words) | {"disk_mb": round((disk(collection.path) - before) / 1e6, 1)}
-
-
-def line(rows: Mapping[str, Mapping[str, float]], quantity: str) -> tuple[float, float, float]:
-    """(a, b, c) of ``a + b * spaces + c * numbers`` by least squares of relative errors, none below 0."""
-    dims = [[int(dim) for dim in name.split("+")] for name in rows]
-    design = np.array([[1.0, len(each), sum(each)] for each in dims])
-    values = np.array([row[quantity] for row in rows.values()])
-    best, error = np.zeros(3), np.inf
-    for chosen in ([0, 1, 2], [0, 2], [1, 2], [2], [0, 1]):
-        solution = np.zeros(3)
-        solution[chosen] = np.linalg.lstsq(design[:, chosen] / values[:, None], np.ones(len(values)), rcond=None)[0]
-        apart = float(((design @ solution / values - 1) ** 2).sum())
-        if (solution >= 0).all() and apart < error - 1e-12:
-            best, error = solution, apart
-    return float(best[0]), float(best[1]), float(best[2])
 
 
 def report(results: Mapping[str, Any]) -> str:
@@ -113,40 +98,38 @@ def report(results: Mapping[str, Any]) -> str:
         "",
     ]
     for n, found in results.items():
-        lines += [
-            f"## {int(n):,} pictures",
-            "",
-            "| extract, numbers | core s | own MB | MB on disk |",
-            "|---|---|---|---|",
+        kept = {"core_seconds": "core s", "peak_mb": "own MB", "disk_mb": "MB on disk"}
+        rows = [
+            {"extract, numbers": dim} | {title: row[key] for key, title in kept.items()}
+            for dim, row in found["extract"].items()
         ]
-        for dim, row in found["extract"].items():
-            lines.append(f"| {dim} | {row['core_seconds']} | {row['peak_mb']} | {row['disk_mb']} |")
-        for index, rows in found.items():
-            if index == "extract":
-                continue
-            lines += ["", f"| `{index}`, numbers of each space | {' | '.join(QUANTITIES.values())} |"]
-            lines.append("|---" * (1 + len(QUANTITIES)) + "|")
-            for name, row in rows.items():
-                lines.append(f"| {name} | {' | '.join(str(row[key]) for key in QUANTITIES)} |")
-            lines += [
-                "",
-                f"`{index}`: a + b × spaces + c × numbers of all spaces together, and how far the releases are from it:",
-                "",
-            ]
-            lines += ["| | a | b | c | farthest |", "|---|---|---|---|---|"]
-            for key, title in QUANTITIES.items():
-                a, b, c = line(rows, key)
-                off = [
-                    abs((a + b * (name.count("+") + 1) + c * sum(map(int, name.split("+")))) / row[key] - 1)
-                    for name, row in rows.items()
-                ]
-                lines.append(f"| {title} | {a:.3g} | {b:.3g} | {c:.3g} | {max(off):.0%} |")
-        lines.append("")
+        lines += [f"## {int(n):,} pictures", "", *table(rows), ""]
+        for index, releases in found.items():
+            if index != "extract":
+                lines += [*_measured(index, releases), "", *_modelled(index, releases), ""]
     return "\n".join(lines)
 
 
-def _save(results: Mapping[str, Any]) -> None:
-    FILE.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+def _measured(index: str, releases: Mapping[str, Mapping[str, float]]) -> list[str]:
+    what = f"`{index}`, numbers of each space"
+    return table(
+        [{what: name} | {title: row[key] for key, title in QUANTITIES.items()} for name, row in releases.items()]
+    )
+
+
+def _modelled(index: str, releases: Mapping[str, Mapping[str, float]]) -> list[str]:
+    dims = [[int(dim) for dim in name.split("+")] for name in releases]
+    terms = np.array([[1.0, len(each), sum(each)] for each in dims])
+    rows = []
+    for key, title in QUANTITIES.items():
+        values = [row[key] for row in releases.values()]
+        factors = solved(terms, values)
+        off = np.abs(terms @ factors / values - 1).max()
+        rows.append(
+            {"": title} | dict(zip("abc", (f"{one:.3g}" for one in factors), strict=True)) | {"farthest": f"{off:.0%}"}
+        )
+    what = f"`{index}`: a + b × spaces + c × numbers of all spaces together, and how far the releases are from it:"
+    return [what, "", *table(rows)]
 
 
 if __name__ == "__main__":

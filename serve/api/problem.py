@@ -95,9 +95,8 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = error.errors()
-        first = next(
-            (fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0]
-        )  # of kinds that it may be
+        unknown = (fault for fault in faults if fault["type"] == "extra_forbidden")
+        first = next(unknown, faults[0])  # which says more than of which kinds a part might have been
         return respond(request, 422, told(first), errors=[_fault(fault) for fault in faults[:20]])
 
     async def http(request: Request, error: Exception) -> Response:

@@ -20,7 +20,7 @@ from nitari.command import MADE_BY, NAMED, command
 from nitari.errors import ArtifactError, ConfigError, DamagedArtifactError
 from nitari.files import sync, write_atomic
 from nitari.guess import meant
-from nitari.stamps import stamp_file
+from nitari.stamps import pulled_file, stamp_file
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[\w-]+", re.ASCII)
@@ -154,7 +154,7 @@ class Collection:
         aside = self.work("drop", {"drop": str(path)})
         shutil.rmtree(aside)
         path.rename(aside)
-        for beside in (stamp_file(path), path.with_name(f".{path.name}.pulled")):
+        for beside in (stamp_file(path), pulled_file(path)):
             beside.unlink(missing_ok=True)
         if path.parent == self.folder("release"):
             self.check_file(path.name).unlink(missing_ok=True)

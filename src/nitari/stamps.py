@@ -1,4 +1,6 @@
-"""Stamps: the size, mtime and inode that an artifact's files had when they were last read in full, and right."""
+"""Stamps: the size, mtime and inode that an artifact's files had when they were last read in full, and right; and the mark of
+one that was pulled. Both lie beside it.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +39,8 @@ def stamped(stat: os.stat_result) -> list[int]:
 
 def stamp_file(path: Path) -> Path:
     return path.with_name(f".{path.name}.verified")
+
+
+def pulled_file(path: Path) -> Path:
+    """It is there where an artifact was built elsewhere."""
+    return path.with_name(f".{path.name}.pulled")

@@ -45,9 +45,8 @@ class Signs:
         self.rotation = rotation
         self.mean = mean
         self.share = share
-        self._places = np.sort(
-            np.random.default_rng(0).random(_TOLD)
-        )  # not evenly apart: filters may follow the order of rows
+        # Not evenly apart: filters may follow the order of rows.
+        self._places = np.sort(np.random.default_rng(0).random(_TOLD))
 
     @classmethod
     def of(cls, space: Space, vectors: np.ndarray, seed: int = 0) -> Self | None:

@@ -75,7 +75,6 @@ def append(
             limits=Limits(**settings["limits"]),
             background=settings["background"],
             quality=settings["quality"],
-            most_gone=1.0,  # a killed append may have been of other pictures
             workers=workers,
             about=about,
             progress=progress,

@@ -11,6 +11,7 @@ from nitari.embeddings import Embeddings
 from nitari.errors import NitariError
 from nitari.index import Served, open_index, served
 from nitari.index import forget as discard
+from nitari.stamps import pulled_file
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def forget(collection: Collection, path: Path) -> None:
     """Have the server delete its part of the index at ``path``, if it is one that was built here: those that were pulled are
     searched from elsewhere, too. Raises ArtifactError, with the name of what is left on the server, where that is not there.
     """
-    if path.parent.parent != collection.folder("index") or _pulled(path).exists():
+    if path.parent.parent != collection.folder("index") or pulled_file(path).exists():
         return
     try:
         index = open_artifact(path, "index")
@@ -45,16 +46,12 @@ def forget(collection: Collection, path: Path) -> None:
 def pulled(index: Artifact) -> None:
     """Note that it was built elsewhere."""
     if served(index):
-        _pulled(index.path).touch()
+        pulled_file(index.path).touch()
 
 
 def check(collection: Collection, release: Artifact) -> None:
     """Raise ArtifactError where a server is not there, or holds other vectors than this release's."""
     _served_of(collection, release)
-
-
-def _pulled(path: Path) -> Path:
-    return path.with_name(f".{path.name}.pulled")
 
 
 def _served_of(collection: Collection, release: Artifact) -> list[Served]:

@@ -137,10 +137,11 @@ def pull(
                     servers.pulled(artifact)
             collection.discard(work)
             verify(collection, chosen).check()
-            servers.check(collection, collection.release(chosen))
+            release = collection.release(chosen)
+            servers.check(collection, release)
             Changes(collection).remove(removed)
             if switch:
-                collection.switch(collection.release(chosen), "pull")
+                collection.switch(release, "pull")
     size = sum(todo[sha][1] for sha in fetched)
     return Transferred(chosen, len(wanted), len(fetched), size, sum(len(p.files) for _, p in wanted) - len(fetched))
 
