@@ -70,6 +70,8 @@ def run(n: int, indexes: Sequence[str], root: Path, results: dict[str, Any]) -> 
                 spaces = f"release.spaces=[{','.join(f'pixels{dim}' for dim in dims)}]"
                 shutil.rmtree(collection.path / "indexes", ignore_errors=True)  # else they are taken over
                 shutil.rmtree(collection.path / "releases", ignore_errors=True)
+                for file in ("current", "releases.jsonl"):
+                    (collection.path / file).unlink(missing_ok=True)
                 built = measured(collection, ["build", *where, f"index={index}", spaces])
                 asked = served(collection, seconds=5)
                 rows[name] = {
