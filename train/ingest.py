@@ -28,6 +28,7 @@ from nitari.collection import Collection
 from nitari.errors import ConfigError
 from nitari.images.decode import Limits
 from nitari.reasons import REASONS
+from nitari.startup import frugal
 from nitari.steps.ingest import ingest
 
 from .job import instantiate, job, plain
@@ -48,6 +49,7 @@ class _Counted(Progress):
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """What the catalog counts, and why what is unreadable is so."""
+    frugal()
     collection = Collection(cfg.root, cfg.collection)
     before = collection.find("catalog")
     source = instantiate(cfg.source)
@@ -57,11 +59,11 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"There is no limit '{unknown.pop()}'. There are: {', '.join(Limits.__dataclass_fields__)}")
     progress = _Counted("Reading")
     start = time.monotonic()
-    listing = source.listing()
+    listing = [source.listing()]
     listed = time.monotonic()
     artifact = ingest(
         collection,
-        listing,
+        listing.pop(),  # nobody else holds it: its columns go as they are used
         source_name=source.name,
         sizes=[cfg.thumbnails] if isinstance(cfg.thumbnails, int) else plain(cfg.thumbnails),
         limits=Limits(**limits),

@@ -288,10 +288,10 @@ def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
     return taken(table, pa.array(order)), order
 
 
-def taken(table: pa.Table, rows: pa.Array) -> pa.Table:
-    """The rows of a table in that order; the table itself, and no copy of it, where it is in it."""
-    same = len(rows) == table.num_rows and not rows.null_count
-    return table if same and bool((rows.to_numpy() == np.arange(len(rows))).all()) else table.take(rows)
+def taken(values: Any, rows: pa.Array) -> Any:
+    """The rows of a table or a column in that order; itself, and no copy of it, where it is in it."""
+    same = len(rows) == len(values) and not rows.null_count
+    return values if same and bool((rows.to_numpy() == np.arange(len(rows))).all()) else values.take(rows)
 
 
 def counts(table: pa.Table) -> dict[str, int]:

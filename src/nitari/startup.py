@@ -39,6 +39,17 @@ def lean() -> None:
             ctypes.CDLL(None).mallopt(m_arena_max, 1)
 
 
+def frugal() -> None:
+    """``lean``, and what is large goes back to the system as soon as it is freed: for a job that takes tables of millions of
+    rows apart. To each query of a server that would cost page faults.
+    """
+    lean()
+    if sys.platform == "linux":
+        m_mmap_threshold = -3
+        with suppress(AttributeError):
+            ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 18)
+
+
 def die_with(parent: int) -> None:
     """On Linux the kernel ends this process with its parent, even while a library holds the interpreter lock."""
     if sys.platform == "linux":

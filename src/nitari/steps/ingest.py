@@ -17,23 +17,23 @@ import pyarrow.parquet as pq
 
 from nitari import catalog
 from nitari.artifact import Artifact, publish
-from nitari.catalog import UNREADABLE
 from nitari.collection import Collection
-from nitari.errors import ConfigError, NitariError
+from nitari.errors import ConfigError
 from nitari.executor import Executor, Shard
 from nitari.executor.local import Local
 from nitari.files import link_or_copy
 from nitari.images.decode import USUAL, WHITE, Limits
 from nitari.reasons import PASSING
-from nitari.source import columns
 from nitari.steps import Progress, silent
-from nitari.steps.ingest_shard import FOUND_SCHEMA, TODO_SCHEMA, part_schema
+from nitari.steps.assembly import Columns, assembled, at, columns_of, wanted
+from nitari.steps.ingest_shard import TODO_SCHEMA, part_schema
 from nitari.steps.previous import Previous
 from nitari.thumbnails import INDEX_SCHEMA, QUALITY, index_file
 
 log = logging.getLogger(__name__)
 
 _TASK = "nitari.steps.ingest_shard:work"
+_BATCH = 1 << 16
 _LISTED = ("item_id", "source", "file_name", "location", "offset", "size_bytes", "fingerprint")
 
 
@@ -71,16 +71,18 @@ def ingest(
             listing = listing.filter(pc.invert(pc.is_in(listing.column("item_id"), value_set=old.removed)))
         sources = _sources(old, source_name, listing, about, most_gone)
         work = collection.work("ingest", {"source": source_name, "settings": settings, "limits": asdict(limits)})
-        wanted = _wanted(listing, old, source_name)
+        rows = columns_of(wanted(listing, old, source_name))
+        del listing
         killed = _parts(work, settings["sizes"])
         killed = killed.filter(pc.invert(pc.is_in(killed.column("reason"), value_set=pa.array(PASSING))))
         known = pa.concat_tables([killed, old.pool(source_name)])
-        unread = pc.and_(pc.is_null(wanted.column("reason")), pc.is_null(_at(wanted, known)))
+        unread = pc.and_(pc.is_null(rows["reason"]), pc.is_null(at(rows, columns_of(known))))
         started = {path.name for path in (work / "parts").glob("*.parquet")}
-        shards = _shards(wanted.select(TODO_SCHEMA.names).filter(unread), work, old, settings, limits, executor.workers)
-        _read(shards, wanted.num_rows, limits, executor, progress)
-        found = pa.concat_tables([_parts(work, settings["sizes"], but=started), known])
-        table, places = _assemble(wanted, found, old, source_name, sources)
+        shards = _shards(rows, unread, work, old, settings, limits, executor.workers)
+        _read(shards, len(unread), limits, executor, progress)
+        found = columns_of(pa.concat_tables([_parts(work, settings["sizes"], but=started), known]))
+        del killed, known
+        table, places = assembled(rows, found, old, source_name, sources)
         if (
             old.artifact is None
             or old.damaged
@@ -126,25 +128,6 @@ def _sources(
     return {**old.sources, name: {**known, "attributes": names}}
 
 
-def _wanted(listing: pa.Table, old: Previous, source_name: str) -> pa.Table:
-    """Every row that is not gone, by source: what is listed of it, and a ``reason`` where it cannot be read anyway."""
-    source = pa.repeat(pa.scalar(source_name), listing.num_rows)
-    mine = listing.append_column("source", source)
-    others = old.others(source_name)
-    names = [name for name in others.column_names if name not in FOUND_SCHEMA.names]
-    table = columns.concat([mine, others.select(names)])
-    return catalog.taken(table, pc.sort_indices(table, [("source", "ascending")]))  # stable
-
-
-def _at(rows: pa.Table, found: pa.Table) -> pa.Array:
-    """For each row, where its item with this very fingerprint is in ``found``, or null."""
-    keys, known = (
-        pc.binary_join_element_wise(table.column("item_id"), table.column("fingerprint"), "\n")
-        for table in (rows, found)
-    )
-    return pc.index_in(keys, value_set=known).combine_chunks()
-
-
 def _parts(work: Path, sizes: list[int], but: Container[str] = ()) -> pa.Table:
     """What the workers found out, this time or before they were killed."""
     (work / "parts").mkdir(exist_ok=True)
@@ -153,13 +136,21 @@ def _parts(work: Path, sizes: list[int], but: Container[str] = ()) -> pa.Table:
 
 
 def _shards(
-    todo: pa.Table, work: Path, old: Previous, settings: dict[str, Any], limits: Limits, workers: int
+    rows: Columns,
+    unread: pa.ChunkedArray,
+    work: Path,
+    old: Previous,
+    settings: dict[str, Any],
+    limits: Limits,
+    workers: int,
 ) -> list[Shard]:
-    """``todo`` cut up, and written to ``work``; each shard will leave its part there."""
-    table = todo.cast(TODO_SCHEMA).combine_chunks()
+    """The ``unread`` rows cut up, and written to ``work``; each shard will leave its part there."""
     file = work / "todo.arrow"
+    todo = pa.table([rows[name].cast(TODO_SCHEMA.field(name).type) for name in TODO_SCHEMA.names], TODO_SCHEMA)
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, TODO_SCHEMA) as writer:
-        writer.write_table(table)
+        for start in range(0, len(unread), _BATCH):
+            writer.write_table(todo[start : start + _BATCH].filter(unread[start : start + _BATCH]))
+    table = pa.ipc.open_file(pa.memory_map(str(file))).read_all()
     length = int(np.clip(len(table) // (8 * workers), 64, 2048))
     taken = [int(path.name.split("-")[1]) for path in (work / "parts").glob("part-*.parquet")]
     first = max([old.next_part(), *(number + 1 for number in taken)])
@@ -188,36 +179,6 @@ def _read(shards: Sequence[Shard], total: int, limits: Limits, executor: Executo
         return
     for _ in executor.run(_TASK, shards, time_limit=limits.seconds, progress=lambda done: progress(kept + done, total)):
         pass
-
-
-def _assemble(
-    wanted: pa.Table, found: pa.Table, old: Previous, source_name: str, sources: Mapping[str, Mapping[str, Any]]
-) -> tuple[pa.Table, pa.Table]:
-    """The new catalog, and the rows of ``found`` that its ready rows have their thumbnails from."""
-    at = _at(wanted, found)
-    lost = pc.sum(pc.and_(pc.is_null(at), pc.is_null(wanted.column("reason")))).as_py() or 0
-    if lost:
-        raise NitariError(f"{lost} items were neither read nor refused. Please report this; running again may help")
-    results = catalog.taken(found, at)
-    refused = pc.is_valid(wanted.column("reason"))
-    values = {name: wanted.column(name) for name in _LISTED}
-    for name in FOUND_SCHEMA.names:
-        values[name] = results.column(name)
-    values["status"] = pc.if_else(refused, UNREADABLE, values["status"])
-    for name in ("reason", "message"):
-        values[name] = pc.if_else(refused, wanted.column(name), values[name])
-    table = pa.table({name: values[name].cast(catalog.SCHEMA.field(name).type) for name in catalog.SCHEMA.names})
-    for name in wanted.column_names:
-        if name not in table.column_names:
-            table = table.append_column(name, wanted.column(name))
-    gone = old.departed(source_name, wanted.column("item_id"))
-    listed = {name for source in sources.values() for name in source["attributes"]}
-    table = columns.concat([table, gone])
-    order = [name for name in (*old.attributes, *table.column_names) if name in listed]
-    table = table.select([*catalog.SCHEMA.names, *dict.fromkeys(order)])
-    table, rows = catalog.arrange(table)
-    ready = catalog.counts(table)[catalog.READY]
-    return table, catalog.taken(results, pa.array(rows[:ready]))
 
 
 def _publish(

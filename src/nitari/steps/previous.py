@@ -85,11 +85,14 @@ class Previous:
             keep = pc.or_(keep, ready)
         for field in schema:
             columns.setdefault(field.name, pa.nulls(table.num_rows, field.type))
-        return pa.table(columns, schema).filter(keep)
+        found = pa.table(columns, schema)
+        return found if pc.all(keep).as_py() else found.filter(keep)  # which is a copy
 
     def departed(self, source_name: str, listed: pa.ChunkedArray) -> pa.Table:
         """The rows that are gone: before and still, or only now that ``source_name`` lists other ids, or removed."""
         table = self.table
+        if not table.num_rows:
+            return table
         back = pc.is_in(table.column("item_id"), value_set=listed)
         gone = pc.or_(pc.equal(table.column("status"), GONE), pc.equal(table.column("source"), source_name))
         gone = pc.or_(gone, pc.is_in(table.column("item_id"), value_set=self.removed))
@@ -103,6 +106,8 @@ class Previous:
         """How many ready pictures a source had that nobody removed, how many of them are not there by its ``listing``, and how
         many are of another size in bytes.
         """
+        if not self.table.num_rows:
+            return 0, 0, 0
         ready = pc.equal(self.table.column("status"), READY)
         mine = self.table.filter(pc.and_(ready, pc.equal(self.table.column("source"), source_name)))
         mine = mine.select(["item_id", "size_bytes"])
