@@ -28,6 +28,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.command import ROOT
+from nitari.files import machine_memory
 
 from .extras import extras
 from .show import size
@@ -60,7 +61,7 @@ def examine(root: Path, full: bool = False) -> dict[str, Any]:
         if extra.absent:
             what = f"extra '{extra.name}' lacks {', '.join(extra.absent)}"
             missing.append({"severity": "note", "what": what, "remedy": extra.install})
-    memory = _memory()
+    memory = machine_memory()
     if disk.free < LITTLE_DISK:
         missing.append(
             {
@@ -116,15 +117,6 @@ def table(found: dict[str, Any]) -> str:
             "Nothing is missing but the extras that are absent." if found["missing"] else "Nothing is missing."
         )
     return "\n".join(lines)
-
-
-def _memory() -> dict[str, int | None]:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return {"total": None, "available": None}
-    values = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
-    return {"total": values.get("MemTotal"), "available": values.get("MemAvailable")}
 
 
 def _gpu() -> list[str]:

@@ -72,13 +72,12 @@ def assembled(
     values = {}
     for name in [*catalog.SCHEMA.names, *(name for name in rows if name not in catalog.SCHEMA.names)]:
         values[name] = catalog.taken(rows.pop(name), order) if name in rows else catalog.taken(found.pop(name), place)
-        if name in catalog.SCHEMA.names:
-            values[name] = values[name].cast(catalog.SCHEMA.field(name).type)
     places = {name: catalog.taken(found.pop(name), place[:ready]) for name in list(found)}
     table = columns.concat([pa.table(values), gone])
     listed = {name for source in sources.values() for name in source["attributes"]}
     attributes = [name for name in (*old.attributes, *table.column_names) if name in listed]
-    return table.select([*catalog.SCHEMA.names, *dict.fromkeys(attributes)]), pa.table(places)
+    own = {field.name: table.column(field.name).cast(field.type) for field in catalog.SCHEMA}
+    return pa.table(own | {name: table.column(name) for name in attributes}), pa.table(places)
 
 
 def _order(status: pa.ChunkedArray, source: pa.ChunkedArray) -> pa.Array:
