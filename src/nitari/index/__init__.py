@@ -72,6 +72,15 @@ class MutableIndex(Index, Protocol):
 
 
 @runtime_checkable
+class Widening(Protocol):
+    """An index that finds candidates by something coarse, so that its ``sweep`` alone may not reach a recall."""
+
+    def widen(self) -> bool:
+        """Compare twice as many of them by their vectors from now on; False, and nothing, where that is too many."""
+        ...
+
+
+@runtime_checkable
 class Served(Protocol):
     """What an index on a server can do besides: ``activate`` it there for other clients, and ``drop`` what is kept of it;
     ``forget`` does that unopened, with what ``save`` returned.

@@ -21,6 +21,7 @@ _LEAST = 2000  # vectors that codes can be learned from; fewer are scanned
 _TRAINING = 256  # vectors a list to learn from, at most
 _PARTS = 64  # of a code at least, where there are as many numbers: each is 4 bits
 _MORE = 10  # results more than asked for, in the number of candidates: few results need more of them each
+_MOST = 240  # candidates a result that tuning goes up to: then their comparing costs more than the lists
 _BATCH = 65536
 # In vectors scanned in the same time: a search, each list, each vector of it, each candidate that is compared again.
 _SEARCH, _LIST, _PASSED, _AGAIN = 2000, 30, 0.15, 25
@@ -30,7 +31,8 @@ class Ivf(Planned):
     """Approximate search in cosine and l2 spaces: built in seconds, a quarter of a byte a number.
 
     ``n_lists`` null is the square root of the number of vectors. ``n_probe`` of the lists are searched, and ``rerank``
-    candidates a result are compared by their vectors: both may be changed at any time. ``threads`` is for all of faiss.
+    candidates a result are compared by their vectors: both may be changed at any time, and tuning raises ``rerank``
+    where searching more lists stops helping. ``threads`` is for all of faiss.
     """
 
     metrics = ("cosine", "l2")
@@ -57,6 +59,24 @@ class Ivf(Planned):
         self.seed = seed
         self.threads = threads
         _import(threads)
+
+    def widen(self) -> bool:
+        if self.rerank >= _MOST:
+            return False
+        self.rerank = min(2 * self.rerank, _MOST)
+        return True
+
+    @property
+    def rerank(self) -> int:
+        return self._rerank
+
+    @rerank.setter
+    def rerank(self, value: int) -> None:
+        self._rerank = value
+        for _, region in self._engines():
+            lists = region.engine.engine if region.engine is not None else None
+            if isinstance(lists, Lists):
+                lists.rerank = value
 
     def engine(self) -> Lists:
         return Lists(self.space, self.n_lists, self.rerank, self.seed, self.threads)

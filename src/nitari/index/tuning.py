@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nitari.index import Index, SearchResult
+from nitari.index import Index, SearchResult, Widening
 from nitari.index.exact import Exact
 
 _EQUAL = 1e-6  # distances that differ by less are the same: ties are no misses
@@ -41,7 +41,7 @@ def tune(index: Index, vectors: np.ndarray, *, k: int, target: float, queries: i
     """Set the index's query-time knob to the smallest value of its sweep whose ``ann_recall_at_k`` reaches ``target``.
 
     Reaches: the low end of the 95% interval does, so that the promise holds beyond these queries; where no value does,
-    the largest stays. Queries are stored vectors drawn by ``seed``, each searched without itself: new pictures that
+    the largest stays. Where larger values stop helping, an index that can is widened. Queries are stored vectors drawn by ``seed``, each searched without itself: new pictures that
     resemble nothing stored may do a little worse. None where there are too few vectors to measure anything.
     """
     n = len(vectors)
@@ -54,13 +54,35 @@ def tune(index: Index, vectors: np.ndarray, *, k: int, target: float, queries: i
     oracle.build(vectors)
     truth = without_self(oracle.search(asked, k + 1), rows).distances
     knob, values = index.sweep or ("", (0,))
+
+    def measured() -> tuple[np.ndarray, float]:
+        recall = ann_recall(without_self(index.search(asked, k + 1), rows).distances, truth)
+        return recall, target - interval(recall, seed)[0]
+
+    means: list[float] = []
     for value in values:
         if knob:
             setattr(index, knob, value)
-        recall = ann_recall(without_self(index.search(asked, k + 1), rows).distances, truth)
-        if interval(recall, seed)[0] >= target:
+        recall, missing = measured()
+        means.append(recall.mean())
+        while (
+            missing > 0
+            and (value == values[-1] or _is_flat(means, missing))
+            and isinstance(index, Widening)
+            and index.widen()
+        ):
+            recall, missing = measured()
+            means = [recall.mean()]
+        if missing <= 0:
             break
     return Measured(recall, *_speed(index, asked, k))
+
+
+def _is_flat(means: list[float], missing: float) -> bool:
+    """Whether the means of a sweep, two steps of which at least double the effort, will not rise by ``missing`` any more:
+    each doubling is taken to bring at most half of what the one before did.
+    """
+    return len(means) > 2 and means[-1] - means[-3] < missing
 
 
 def ann_recall(distances: np.ndarray, truth: np.ndarray) -> np.ndarray:

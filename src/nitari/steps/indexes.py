@@ -140,7 +140,7 @@ def made(
         raise
     if measured and measured.recall.mean() < settings["target"]:
         log.warning(
-            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise M or ef_construction, or take index=exact",
+            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise what it is built with (M, ef_construction), or take index=exact",
             space,
             settings["k"],
             measured.recall.mean(),
