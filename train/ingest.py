@@ -49,7 +49,6 @@ class _Counted(Progress):
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """What the catalog counts, and why what is unreadable is so."""
-    frugal()
     collection = Collection(cfg.root, cfg.collection)
     before = collection.find("catalog")
     source = instantiate(cfg.source)
@@ -59,21 +58,22 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"There is no limit '{unknown.pop()}'. There are: {', '.join(Limits.__dataclass_fields__)}")
     progress = _Counted("Reading")
     start = time.monotonic()
-    listing = [source.listing()]
-    listed = time.monotonic()
-    artifact = ingest(
-        collection,
-        listing.pop(),  # nobody else holds it: its columns go as they are used
-        source_name=source.name,
-        sizes=[cfg.thumbnails] if isinstance(cfg.thumbnails, int) else plain(cfg.thumbnails),
-        limits=Limits(**limits),
-        background=plain(cfg.background),
-        quality=cfg.quality,
-        most_gone=cfg.most_gone,
-        executor=instantiate(cfg.executor),
-        about=source.about,
-        progress=progress,
-    )
+    with frugal():
+        listing = [source.listing()]
+        listed = time.monotonic()
+        artifact = ingest(
+            collection,
+            listing.pop(),  # nobody else holds it: its columns go as they are used
+            source_name=source.name,
+            sizes=[cfg.thumbnails] if isinstance(cfg.thumbnails, int) else plain(cfg.thumbnails),
+            limits=Limits(**limits),
+            background=plain(cfg.background),
+            quality=cfg.quality,
+            most_gone=cfg.most_gone,
+            executor=instantiate(cfg.executor),
+            about=source.about,
+            progress=progress,
+        )
     seconds = time.monotonic() - listed
     catalog = Catalog(artifact)
     return {

@@ -6,7 +6,8 @@ import ctypes
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import ModuleType
 
 
@@ -39,15 +40,28 @@ def lean() -> None:
             ctypes.CDLL(None).mallopt(m_arena_max, 1)
 
 
-def frugal() -> None:
-    """``lean``, and what is large goes back to the system as soon as it is freed: for a job that takes tables of millions of
-    rows apart. To each query of a server that would cost page faults.
+@contextmanager
+def frugal() -> Iterator[None]:
+    """Within, what is large goes back to the system as soon as it is freed: for a job that takes tables of millions of rows
+    apart. Training and serving, which need the same memory again and again, would pay for it with page faults.
     """
-    lean()
+    import pyarrow as pa
+
+    pool = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    _map_from(1 << 18)
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
+        _map_from(1 << 25)  # where glibc's own, which grows with what is freed, ends
+
+
+def _map_from(size: int) -> None:
+    m_mmap_threshold = -3
     if sys.platform == "linux":
-        m_mmap_threshold = -3
         with suppress(AttributeError):
-            ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 18)
+            ctypes.CDLL(None).mallopt(m_mmap_threshold, size)
 
 
 def die_with(parent: int) -> None:

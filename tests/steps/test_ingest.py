@@ -40,9 +40,10 @@ class Place:
             seen.append(done)
 
         settings: dict = {"source_name": source.name, "workers": 1, "progress": progress, **more}
-        artifact = ingest(self.collection, source.listing(), **settings)
-        self.read = seen[-1] - seen[0] if seen else 0
-        return artifact
+        try:
+            return ingest(self.collection, source.listing(), **settings)
+        finally:
+            self.read = seen[-1] - seen[0] if seen else 0
 
     def statuses(self) -> dict[str, tuple[str, str | None]]:
         catalog = Catalog(self.collection.latest("catalog"))
@@ -195,6 +196,26 @@ def test_a_killed_run_is_taken_up(place: Place, monkeypatch: pytest.MonkeyPatch)
     place.ingest()
     assert place.read == 0
     assert Catalog(place.collection.latest("catalog")).n_ready == 12
+
+
+def test_what_a_killed_run_read_hides_nothing_that_is_back(place: Place, monkeypatch: pytest.MonkeyPatch):
+    before = place.ingest()
+    file = sorted(path for path in place.folder.rglob("*") if path.is_file())[3]
+    aside = place.folder.with_name("aside")
+    shutil.copy2(file, aside)
+    Image.new("RGB", (40, 30), (1, 2, 3)).save(file)
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(step, "_publish", killed)
+    with pytest.raises(KeyboardInterrupt):
+        place.ingest()
+    assert place.read == 1
+    monkeypatch.undo()
+    aside.replace(file)  # with the time it had
+    assert place.ingest().id == before.id
+    assert place.read == 0
 
 
 def test_other_sizes_are_read_again(place: Place):

@@ -42,12 +42,12 @@ def at(rows: Mapping[str, pa.ChunkedArray], found: Mapping[str, pa.ChunkedArray]
     place = pa.array(np.arange(len(ids), dtype=np.int32)) if same else pc.index_in(ids, value_set=found["item_id"])
     place = place.combine_chunks() if isinstance(place, pa.ChunkedArray) else place
     known = found["fingerprint"] if same else found["fingerprint"].combine_chunks()
-    parts = [pa.nulls(0, pa.int32())]
+    parts: list[pa.Array] = []
     for start in range(0, len(ids), _BATCH):
         part = slice(start, start + _BATCH)
         there = known[part] if same else known.take(place[part])
-        parts.append(pc.if_else(pc.equal(prints[part], there), place[part], pa.scalar(None, pa.int32())))
-    return pa.chunked_array(parts).combine_chunks()
+        parts += pc.if_else(pc.equal(prints[part], there), place[part], pa.scalar(None, pa.int32())).chunks
+    return pa.chunked_array(parts, pa.int32()).combine_chunks()
 
 
 def assembled(

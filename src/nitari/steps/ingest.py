@@ -75,6 +75,8 @@ def ingest(
         del listing
         killed = _parts(work, settings["sizes"])
         killed = killed.filter(pc.invert(pc.is_in(killed.column("reason"), value_set=pa.array(PASSING))))
+        if killed.num_rows:  # what is another picture by now would hide an older one that is listed again
+            killed = killed.filter(pc.is_valid(at(columns_of(killed), rows)))
         known = pa.concat_tables([killed, old.pool(source_name)])
         unread = pc.and_(pc.is_null(rows["reason"]), pc.is_null(at(rows, columns_of(known))))
         started = {path.name for path in (work / "parts").glob("*.parquet")}
