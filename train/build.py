@@ -120,7 +120,7 @@ def show(result: Mapping[str, Any]) -> str:
                 f"{space['vectors']:,}",
                 str(space["dim"]),
                 f"{space['build_seconds']:.1f} s",
-                f"{space['effort']} {space[space['effort']]}" if "effort" in space else "",
+                ", ".join(f"{space[kind]} {space[space[kind]]}" for kind in ("effort", "wider") if kind in space),
                 f"{recall['value']:.4f} [{recall['low']:.4f}, {recall['high']:.4f}]" if recall else "",
                 f"{space['p50_us'] / 1000:.2f} ms" if recall else "",
                 f"{space['p99_us'] / 1000:.2f} ms" if recall else "",

@@ -73,11 +73,11 @@ class MutableIndex(Index, Protocol):
 
 @runtime_checkable
 class Widening(Protocol):
-    """An index that finds candidates by something coarse, so that its ``sweep`` alone may not reach a recall."""
+    """An index that finds candidates by something coarse, so that its ``sweep`` alone may not reach a recall. ``wider`` names
+    the attribute that has more of them compared by their vectors, with the values to try, ascending.
+    """
 
-    def widen(self) -> bool:
-        """Compare twice as many of them by their vectors from now on; False, and nothing, where that is too many."""
-        ...
+    wider: ClassVar[tuple[str, tuple[int, ...]]]
 
 
 @runtime_checkable

@@ -21,7 +21,6 @@ _LEAST = 2000  # vectors that codes can be learned from; fewer are scanned
 _TRAINING = 256  # vectors a list to learn from, at most
 _PARTS = 64  # of a code at least, where there are as many numbers: each is 4 bits
 _MORE = 10  # results more than asked for, in the number of candidates: few results need more of them each
-_MOST = 240  # candidates a result that tuning goes up to: then their comparing costs more than the lists
 _BATCH = 65536
 # In vectors scanned in the same time: a search, each list, each vector of it, each candidate that is compared again.
 _SEARCH, _LIST, _PASSED, _AGAIN = 2000, 30, 0.15, 25
@@ -32,7 +31,7 @@ class Ivf(Planned):
 
     ``n_lists`` null is the square root of the number of vectors. ``n_probe`` of the lists are searched, and ``rerank``
     candidates a result are compared by their vectors: both may be changed at any time, and tuning raises ``rerank``
-    where searching more lists stops helping. ``threads`` is for all of faiss.
+    where no number of lists is enough. ``threads`` is for all of faiss.
     """
 
     metrics = ("cosine", "l2")
@@ -40,6 +39,7 @@ class Ivf(Planned):
         "n_probe",
         (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512),
     )
+    wider: ClassVar[tuple[str, tuple[int, ...]]] = ("rerank", (15, 30, 60, 120, 240))
     arguments = ("n_lists", "n_probe", "rerank", "seed")
 
     def __init__(
@@ -59,12 +59,6 @@ class Ivf(Planned):
         self.seed = seed
         self.threads = threads
         _import(threads)
-
-    def widen(self) -> bool:
-        if self.rerank >= _MOST:
-            return False
-        self.rerank = min(2 * self.rerank, _MOST)
-        return True
 
     @property
     def rerank(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,9 +41,10 @@ class Measured(NamedTuple):
 def tune(index: Index, vectors: np.ndarray, *, k: int, target: float, queries: int, seed: int) -> Measured | None:
     """Set the index's query-time knob to the smallest value of its sweep whose ``ann_recall_at_k`` reaches ``target``.
 
-    Reaches: the low end of the 95% interval does, so that the promise holds beyond these queries; where no value does,
-    the largest stays. Where larger values stop helping, an index that can is widened. Queries are stored vectors drawn by ``seed``, each searched without itself: new pictures that
-    resemble nothing stored may do a little worse. None where there are too few vectors to measure anything.
+    Reaches: the low end of the 95% interval does, so that the promise holds beyond these queries. Where no value does, an
+    index that can be widened is, to the first width at which one does; else the largest stay. Queries are stored vectors drawn
+    by ``seed``, each searched without itself: new pictures that resemble nothing stored may do a little worse. None
+    where there are too few vectors to measure anything.
     """
     n = len(vectors)
     k = min(k, n - 1)
@@ -53,36 +55,24 @@ def tune(index: Index, vectors: np.ndarray, *, k: int, target: float, queries: i
     oracle = Exact(index.space)
     oracle.build(vectors)
     truth = without_self(oracle.search(asked, k + 1), rows).distances
-    knob, values = index.sweep or ("", (0,))
-
-    def measured() -> tuple[np.ndarray, float]:
+    for _ in _efforts(index):
         recall = ann_recall(without_self(index.search(asked, k + 1), rows).distances, truth)
-        return recall, target - interval(recall, seed)[0]
-
-    means: list[float] = []
-    for value in values:
-        if knob:
-            setattr(index, knob, value)
-        recall, missing = measured()
-        means.append(recall.mean())
-        while (
-            missing > 0
-            and (value == values[-1] or _is_flat(means, missing))
-            and isinstance(index, Widening)
-            and index.widen()
-        ):
-            recall, missing = measured()
-            means = [recall.mean()]
-        if missing <= 0:
+        if interval(recall, seed)[0] >= target:
             break
     return Measured(recall, *_speed(index, asked, k))
 
 
-def _is_flat(means: list[float], missing: float) -> bool:
-    """Whether the means of a sweep, two steps of which at least double the effort, will not rise by ``missing`` any more:
-    each doubling is taken to bring at most half of what the one before did.
-    """
-    return len(means) > 2 and means[-1] - means[-3] < missing
+def _efforts(index: Index) -> Iterator[None]:
+    """Every effort that an index is tuned to, in order: its sweep, and again at each greater width."""
+    width, widths = index.wider if isinstance(index, Widening) else ("", ())
+    knob, values = index.sweep or ("", (0,))
+    for wide in (None, *(wide for wide in widths if wide > getattr(index, width))):
+        if wide is not None:
+            setattr(index, width, wide)
+        for value in values:
+            if knob:
+                setattr(index, knob, value)
+            yield
 
 
 def ann_recall(distances: np.ndarray, truth: np.ndarray) -> np.ndarray:

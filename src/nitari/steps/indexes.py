@@ -16,7 +16,7 @@ from nitari.collection import Collection
 from nitari.embeddings import Embeddings
 from nitari.errors import ArtifactError, ConfigError, NitariError
 from nitari.guess import unknown
-from nitari.index import Served, create, open_index, served
+from nitari.index import Served, Widening, create, open_index, served
 from nitari.index.tuning import tune
 from nitari.target import resolve
 
@@ -117,6 +117,8 @@ def made(
         measures: dict[str, Any] = {"build_seconds": round(seconds, 3)}
         if index.sweep:
             measures |= {"effort": index.sweep[0], index.sweep[0]: getattr(index, index.sweep[0])}
+        if isinstance(index, Widening):
+            measures |= {"wider": index.wider[0], index.wider[0]: getattr(index, index.wider[0])}
         if measured:
             measures |= measured.summary(settings["k"], settings["seed"])
         artifact = publish(
@@ -140,7 +142,7 @@ def made(
         raise
     if measured and measured.recall.mean() < settings["target"]:
         log.warning(
-            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise what it is built with (M, ef_construction), or take index=exact",
+            "The index of space '%s' reaches ann_recall_at_%d %.4f, not %s: raise what it is built with, or take index=exact",
             space,
             settings["k"],
             measured.recall.mean(),
