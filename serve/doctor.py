@@ -28,7 +28,7 @@ from typing import Any
 
 from nitari.arguments import choose, parse
 from nitari.command import ROOT
-from nitari.files import machine_memory
+from nitari.memory import memory
 
 from .extras import extras
 from .show import size
@@ -61,7 +61,7 @@ def examine(root: Path, full: bool = False) -> dict[str, Any]:
         if extra.absent:
             what = f"extra '{extra.name}' lacks {', '.join(extra.absent)}"
             missing.append({"severity": "note", "what": what, "remedy": extra.install})
-    memory = machine_memory()
+    there_is = memory()
     if disk.free < LITTLE_DISK:
         missing.append(
             {
@@ -70,8 +70,8 @@ def examine(root: Path, full: bool = False) -> dict[str, Any]:
                 "remedy": "point root=… at a larger disk",
             }
         )
-    if memory["available"] is not None and memory["available"] < LITTLE_MEMORY:
-        what = f"only {size(memory['available'])} of memory are available"
+    if there_is["available"] is not None and there_is["available"] < LITTLE_MEMORY:
+        what = f"only {size(there_is['available'])} of memory are available"
         missing.append({"severity": "warning", "what": what, "remedy": "give workers=1, or free some"})
     if not os.access(there, os.W_OK):
         missing.append({"severity": "error", "what": f"'{there}' cannot be written", "remedy": "choose another root=…"})
@@ -80,7 +80,7 @@ def examine(root: Path, full: bool = False) -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory": memory,
+        "memory": there_is,
         "disk": {"root": str(root), "total": disk.total, "free": disk.free},
         "gpu": _gpu(),
         "packages": {name: part.version for extra in found for name, part in extra.parts.items()},
@@ -90,8 +90,10 @@ def examine(root: Path, full: bool = False) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    memory, disk = found["memory"], found["disk"]
-    available = f"{size(memory['available'])} available of {size(memory['total'])}" if memory["total"] else "unknown"
+    there_is, disk = found["memory"], found["disk"]
+    available = (
+        f"{size(there_is['available'])} available of {size(there_is['total'])}" if there_is["total"] else "unknown"
+    )
     lines = [
         f"nitari {found['nitari']} on Python {found['python']}, {found['system']}",
         f"  cores     {found['cores']}",

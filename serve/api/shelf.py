@@ -6,19 +6,17 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from nitari.collection import Collection
 from nitari.errors import ArtifactError, NitariError
-from nitari.files import machine_memory, read_ahead
 from nitari.recommend.recommender import Recommender
 from nitari.recommend.words import TextSource
 
+from .ahead import Ahead
+
 log = logging.getLogger(__name__)
 
-_MAPPED = ("index", "embeddings", "text")  # kinds whose files are mapped, those first that a query reads most of
 _KEPT = 600.0  # seconds that another release stays open after it was last asked for
 _PATIENCE = 60.0  # seconds until a release that was refused is tried again
 
@@ -38,6 +36,7 @@ class Shelf:
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
+        self._ahead = Ahead()
         self.current = self._opened(None)
         self.swaps = 0
         self.trouble: str | None = None
@@ -135,7 +134,7 @@ class Shelf:
         if not found.catalog.n_ready:
             raise ArtifactError(f"Release '{chosen.id}' has no item. Ingest pictures, and build again")
         _warm(found)
-        threading.Thread(target=_read_ahead, args=(found,), name="nitari-ahead", daemon=True).start()
+        self._ahead.read(self.collection, chosen)
         log.info("Release '%s' is open after %.2f s", chosen.id, time.monotonic() - start)
         return found
 
@@ -150,25 +149,3 @@ def _warm(recommender: Recommender) -> None:
     row = next((row for row in range(recommender.catalog.n_ready) if row not in hidden), None)
     if row is not None:
         recommender.recommend(recommender.catalog.ids([row])[0], k=1)
-
-
-def _read_ahead(recommender: Recommender) -> None:
-    """Have what is mapped in memory soon, where half of what is available holds it: after a start of the machine, queries
-    would otherwise read it page by page.
-    """
-    start, room = time.monotonic(), (machine_memory()["available"] or 0) // 2
-    try:
-        read = read_ahead(_mapped(recommender), room)
-    except (OSError, NitariError) as error:  # queries will tell
-        log.warning("Not all was read ahead: %s", error)
-        return
-    log.info("Read ahead %.1f MB in %.1f s", read / 1e6, time.monotonic() - start)
-
-
-def _mapped(recommender: Recommender) -> Iterator[Path]:
-    roles = list(recommender.release.manifest.parents)
-    for kind in _MAPPED:
-        for role in roles:
-            if role.partition(":")[0] == kind:
-                artifact = recommender.collection.pinned(recommender.release, role)
-                yield from (artifact.path / name for name in artifact.manifest.files)

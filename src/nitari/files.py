@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _PIECE = 1 << 20
@@ -44,26 +44,15 @@ def link_or_copy(source: Path, destination: Path) -> None:
         shutil.copy2(source, destination)
 
 
-def machine_memory() -> dict[str, int | None]:
-    """Bytes of this machine, ``total`` and ``available``, as Linux tells; None elsewhere."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:
-        return {"total": None, "available": None}
-    values = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.endswith("kB")}
-    return {"total": values.get("MemTotal"), "available": values.get("MemAvailable")}
-
-
-def read_ahead(files: Iterable[Path], room: int) -> int:
+def read_ahead(files: Iterable[Path], room: int, stopped: Callable[[], bool] = bool) -> int:
     """Read files once, in order, so that the system has them in memory when they are mapped; those that do not fit into the
-    ``room`` bytes that are left are passed over. Returns the bytes that were read.
+    ``room`` bytes that are left are passed over. Returns the bytes that were read, until it was ``stopped``.
     """
     piece, read = bytearray(_PIECE), 0
     for path in files:
-        size = path.stat().st_size
-        if read + size > room:
+        if read + path.stat().st_size > room:
             continue
         with path.open("rb", buffering=0) as file:
-            while got := file.readinto(piece):
+            while not stopped() and (got := file.readinto(piece)):
                 read += got
     return read
