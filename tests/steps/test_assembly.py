@@ -1,5 +1,6 @@
 """Assembly: the next catalog says of each item what a dictionary would, in order, and gives back what it was made of."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,14 +17,18 @@ from nitari.steps.assembly import assembled, at, columns_of, wanted
 from nitari.steps.ingest_shard import part_schema
 
 SIZES = [96]
+NOTHING = catalog.SCHEMA.empty_table()
 PARTS = part_schema(SIZES)
 ids = st.sampled_from([f"{i:016d}" for i in range(8)])
 prints = st.sampled_from(["a", "b", "c"])
 
 
-def _previous(others: pa.Table) -> Any:
-    gone = catalog.SCHEMA.empty_table()
-    return SimpleNamespace(others=lambda name: others, departed=lambda name, listed: gone, attributes=[])
+def _previous(others: pa.Table, gone: pa.Table = NOTHING, attributes: Sequence[str] = ()) -> Any:
+    return SimpleNamespace(others=lambda name: others, departed=lambda name, listed: gone, attributes=attributes)
+
+
+def _row(item: str, **values: Any) -> dict[str, Any]:
+    return {**dict.fromkeys(catalog.SCHEMA.names), "item_id": item, "fingerprint": "a", **values}
 
 
 def _listing(rows: dict[str, tuple[str, bool]]) -> pa.Table:
@@ -63,7 +68,7 @@ def test_as_a_dictionary_would(listed: dict[str, tuple[str, bool]], more: list[t
     first: dict[str, int] = {}
     for number, (item, _, _) in enumerate(rows):
         first.setdefault(item, number)
-    old = _previous(catalog.SCHEMA.empty_table())
+    old = _previous(NOTHING)
     places = at(columns_of(_listing(listed)), columns_of(_found(rows))).to_pylist()
     expected = [first.get(item) for item in listed]
     marks = [mark for mark, _ in listed.values()]
@@ -92,13 +97,7 @@ def test_as_a_dictionary_would(listed: dict[str, tuple[str, bool]], more: list[t
 
 def test_sources_are_in_order_among_the_ready_and_among_the_others():
     listing = _listing({f"{i:016d}": ("a", i == 1) for i in range(4)})
-    other = pa.Table.from_pylist(
-        [
-            {**dict.fromkeys(catalog.SCHEMA.names), "item_id": f"{i:016d}", "source": "a", "fingerprint": "a"}
-            for i in (8, 9)
-        ],
-        catalog.SCHEMA,
-    )
+    other = pa.Table.from_pylist([_row(f"{i:016d}", source="a") for i in (8, 9)], catalog.SCHEMA)
     old = _previous(other)
     found = _found([(f"{i:016d}", "a", i != 9) for i in (9, 3, 2, 0, 8)])
     table, _ = assembled(columns_of(wanted(listing, old, "main")), columns_of(found), old, "main", {})
@@ -106,8 +105,23 @@ def test_sources_are_in_order_among_the_ready_and_among_the_others():
     assert table.column("source").to_pylist() == ["a", "main", "main", "main", "a", "main"]
 
 
+def test_what_is_gone_is_last_and_keeps_its_columns():
+    made = pa.Table.from_pylist([_row("9" * 16, source="main", status="gone", width=7)], catalog.SCHEMA)
+    gone = made.append_column("price", pa.array(["free"])).append_column("left", pa.array([1]))
+    listing = _listing({f"{i:016d}": ("a", i == 0) for i in range(3)}).append_column("price", pa.array([3, 4, 5]))
+    old = _previous(NOTHING, gone, ["left", "price"])
+    found = _found([(f"{i:016d}", "a", True) for i in range(1, 3)])
+    sources = {"main": {"attributes": ["price"]}}
+    table, places = assembled(columns_of(wanted(listing, old, "main")), columns_of(found), old, "main", sources)
+    assert table.column("status").to_pylist() == ["ready", "ready", "unreadable", "gone"]
+    assert table.column("price").to_pylist() == ["4", "5", "3", "free"]  # text, since one is
+    assert table.column("width").to_pylist() == [None, None, None, 7]
+    assert table.column_names == [*catalog.SCHEMA.names, "price"]
+    assert places.num_rows == 2
+
+
 def test_what_nobody_looked_at_is_an_error():
-    old = _previous(catalog.SCHEMA.empty_table())
+    old = _previous(NOTHING)
     rows = columns_of(wanted(_listing({"0" * 16: ("a", False)}), old, "main"))
     with pytest.raises(NitariError, match="1 items were neither read nor refused"):
         assembled(rows, columns_of(_found([("0" * 16, "b", True)])), old, "main", {})
