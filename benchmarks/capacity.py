@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-QUANTITIES = {"seconds": "s", "core_seconds": "s", "peak_mb": "MB", "disk_mb": "MB"}
+QUANTITIES = {"seconds": "s", "core_seconds": "s", "peak_mb": "MB", "main_mb": "MB", "disk_mb": "MB"}
+
+TIMES = ("seconds", "core_seconds")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def model(results: dict[str, Any], below: int) -> dict[str, dict[str, Line]]:
         for quantity in QUANTITIES:
             points = {n: s[stage][quantity] for n, s in sorted(runs.items()) if quantity in s.get(stage, {})}
             if len(points) > 1:
-                line = fit(list(points), list(points.values()), stage == "hnsw build" and quantity == "seconds")
+                line = fit(list(points), list(points.values()), stage == "hnsw build" and quantity in TIMES)
                 found.setdefault(stage, {})[quantity] = line
     return found
 

@@ -10,8 +10,8 @@ Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its 
 them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
 unfiltered and filtered, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
-stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are, or is
-``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
+stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are (ingest into another collection, which
+is removed again), or is ``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
 processes, which other work on the machine hardly changes. With ``vectors=``, too, those of a file take the place of extract. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
@@ -109,7 +109,7 @@ def run(
 
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "make": lambda: made(n, pictures),
-        "ingest": job("ingest", "source=tar", f"source.path={pictures}"),
+        "ingest": lambda: ingested(collection, pictures),
         "fit": job("fit", "trainer.max_steps=400", f"where=sha256<'{share}'", "encode.reduce.pca=128"),
         "extract": job("extract"),
     }
@@ -137,7 +137,8 @@ def run(
     for name, step in left.items():
         print(f"== {n:,}: {name}", file=sys.stderr, flush=True)
         before = disk(folder)
-        stages[name] = step() | {"disk_mb": round((disk(folder) - before) / 1e6, 1)}
+        found = step()
+        stages[name] = {"disk_mb": round((disk(folder) - before) / 1e6, 1)} | found
         save(results)
     if not left:
         return
@@ -146,6 +147,17 @@ def run(
         "disk_mb": disk(folder) / 1e6,
     }
     save(results)
+
+
+def ingested(collection: Collection, pictures: Path) -> dict[str, Any]:
+    """The first ingest of a collection; where there was one, of another, which is removed again."""
+    aside = collection.path.parents[1] / "aside"
+    root = collection.path.parent if collection.find("catalog") is None else aside
+    try:
+        found = command(["ingest", f"root={root}", "collection=scale", "source=tar", f"source.path={pictures}"])
+        return found | ({"disk_mb": round(disk(root) / 1e6, 1)} if root == aside else {})
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _encoder(path: Path) -> Path:
@@ -171,14 +183,15 @@ def command(words: list[str]) -> dict[str, Any]:
 
 
 def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
-    """Seconds, core seconds and peak memory of a command and its children."""
+    """Seconds and core seconds of a command and its children, their peak memory together, and its own alone (``main_mb``)."""
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(words, stdout=stdout)
-    peak, stop = [0.0], threading.Event()
+    peak, alone, stop = [0.0], [0.0], threading.Event()
 
     def watch() -> None:
         while not stop.wait(0.25):
             peak[0] = max(peak[0], own(process.pid))
+            alone[0] = max(alone[0], own(process.pid, children=False))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -189,7 +202,12 @@ def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
         sys.exit(f"{' '.join(words)} ended with {code}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": round(time.monotonic() - start, 1), "core_seconds": round(cores, 1), "peak_mb": round(peak[0])}
+    return {
+        "seconds": round(time.monotonic() - start, 1),
+        "core_seconds": round(cores, 1),
+        "peak_mb": round(peak[0]),
+        "main_mb": round(alone[0]),
+    }
 
 
 def made(n: int, folder: Path) -> dict[str, Any]:
@@ -227,14 +245,14 @@ def appended(where: list[str], folder: Path) -> dict[str, Any]:
     return found | {"pictures": APPENDED}
 
 
-def own(pid: int) -> float:
-    """Own memory of a process and all of its children, in MB."""
+def own(pid: int, children: bool = True) -> float:
+    """Own memory of a process and, with ``children``, all of them, in MB."""
     total, left = 0.0, [pid]
     while left:
         one = left.pop()
         try:
             status = Path(f"/proc/{one}/status").read_text()
-            for task in os.listdir(f"/proc/{one}/task"):
+            for task in os.listdir(f"/proc/{one}/task") if children else ():
                 left += [int(child) for child in Path(f"/proc/{one}/task/{task}/children").read_text().split()]
         except (OSError, ValueError):
             continue

@@ -9,6 +9,14 @@ from benchmarks.capacity import QUANTITIES, model
 
 ONCE = ("fit", "evaluate", "release verify", "show")  # their time hardly depends on the number of pictures
 
+KINDS = {
+    "seconds": "time",
+    "core_seconds": "core time",
+    "peak_mb": "memory",
+    "main_mb": "memory without workers",
+    "disk_mb": "disk",
+}
+
 
 def report(results: dict[str, Any]) -> str:
     lines = [
@@ -106,10 +114,15 @@ def _model(results: dict[str, Any]) -> list[str]:
             if not measured:
                 continue
             unit, predicted = QUANTITIES[quantity], line.at(largest)
-            kind = {"seconds": "time", "core_seconds": "core time", "peak_mb": "memory", "disk_mb": "disk"}[quantity]
+            if quantity == "main_mb" and not any(
+                "main_mb" in s[stage] and s[stage]["main_mb"] < s[stage]["peak_mb"]
+                for s in results.values()
+                if stage in s
+            ):
+                continue  # no other process helps
             ratio = f"{measured / predicted:.2f}" if predicted > 0 else ""
             lines.append(
-                f"| {stage} | {kind} | {line.fixed:,.1f} {unit} | {line.per_million:,.1f} {unit} | {predicted:,.1f} {unit} "
+                f"| {stage} | {KINDS[quantity]} | {line.fixed:,.1f} {unit} | {line.per_million:,.1f} {unit} | {predicted:,.1f} {unit} "
                 f"| {measured:,.1f} {unit} | {ratio} |"
             )
     return [*lines, ""] if len(lines) > 6 else []
