@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.filtered import ASKED, TARGET, attributes, measured
-from benchmarks.scale import own, watched
 from benchmarks.search import DIM, RESULTS, K, patches
 from benchmarks.table import table
+from benchmarks.watch import own, watched
 from nitari.index.exact import Exact
 from nitari.index.hnsw import Hnsw
 from nitari.index.tuning import tune

@@ -8,7 +8,7 @@
 
 Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its own command: ingest, fit (on about 30,000 of
 them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
-unfiltered and filtered, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
+unfiltered and filtered, and again with none of its files in memory, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
 stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are (ingest into another collection, which
 is removed again), or is ``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
@@ -20,26 +20,19 @@ benchmarks/scale.md.
 from __future__ import annotations
 
 import json
-import os
-import random
-import resource
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import httpx
 
 from benchmarks import filtered, storage
 from benchmarks.pictures import make
 from benchmarks.scale_report import plot, report
-from benchmarks.serve import PORT, fire, items_of, serving
+from benchmarks.scale_serve import cold, served, switched
 from benchmarks.vectors import put
+from benchmarks.watch import watched
 from nitari.collection import Collection
 from nitari.files import link_or_copy
 
@@ -52,7 +45,6 @@ DEFAULTS = {"index": "hnsw,ivf", "root": str(ROOT / ".bench" / "scale"), "extrac
 SIZES = (30_000, 100_000)  # where none is given
 TRAINED = 30_000  # pictures, about
 APPENDED = 10_000
-FILTERS = {"half": "width<90", "a tenth": "sha256<'1a'", "a hundredth": "sha256<'028'", "a thousandth": "sha256<'004'"}
 
 
 def main() -> None:
@@ -124,7 +116,8 @@ def run(
         steps |= {
             f"{index} build": job("build", f"index={index}"),
             f"{index} evaluate": job("evaluate", "spaces=[encoder]", "protocol.max_queries=1000"),
-            f"{index} serve": lambda: served(collection),
+            f"{index} serve": lambda kind=index: served(switched(collection, kind)),  # type: ignore[misc]
+            f"{index} cold": lambda kind=index: cold(switched(collection, kind)),  # type: ignore[misc]
             f"{index} filtered": lambda kind=index: {"rows": filtered.of_collection(collection, kind)},  # type: ignore[misc]
         }
     steps |= {
@@ -182,83 +175,15 @@ def command(words: list[str]) -> dict[str, Any]:
     return watched([NITARI, *words], subprocess.DEVNULL)
 
 
-def watched(words: list[str], stdout: int | None = None) -> dict[str, Any]:
-    """Seconds and core seconds of a command and its children, their peak memory together, and its own alone (``main_mb``)."""
-    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(words, stdout=stdout)
-    peak, alone, stop = [0.0], [0.0], threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.25):
-            peak[0] = max(peak[0], own(process.pid))
-            alone[0] = max(alone[0], own(process.pid, children=False))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    code = process.wait()
-    stop.set()
-    thread.join()
-    if code:
-        sys.exit(f"{' '.join(words)} ended with {code}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cores = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {
-        "seconds": round(time.monotonic() - start, 1),
-        "core_seconds": round(cores, 1),
-        "peak_mb": round(peak[0]),
-        "main_mb": round(alone[0]),
-    }
-
-
 def made(n: int, folder: Path) -> dict[str, Any]:
     seconds = make(n, folder)
     return {"pictures": n} | ({"seconds": round(seconds, 1)} if seconds > 1 else {})  # else they were there
-
-
-def served(collection: Collection, seconds: float = 20) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    with serving(collection, 1) as ready:
-        found["ready_seconds"] = round(ready, 1)
-        ids = items_of(collection)[:20_000]
-        random.Random(0).shuffle(ids)
-        pid = int(subprocess.check_output(["pgrep", "-f", f"port={PORT}"]).split()[0])
-        for name, where in {"unfiltered": "", **FILTERS}.items():
-            narrowed = f"&where={quote(where)}" if where else ""
-            asked = [
-                f"GET /v1/items/{item}/more-like?k=20{narrowed} HTTP/1.1\r\nHost: localhost\r\n\r\n" for item in ids
-            ]
-            fire(asked[::-1], 3, connections=1)
-            one = fire(asked, seconds, connections=1)
-            found[name] = {key: one[key] for key in ("rate", "p50_ms", "p99_ms", "errors")}
-            if one["errors"]:
-                sys.exit(f"{one['errors']} requests {name} were answered with errors")
-        found["peak_mb"] = round(own(pid))
-        start = time.monotonic()
-        httpx.get(f"http://127.0.0.1:{PORT}/v1/collection", timeout=120).raise_for_status()
-        found["collection_seconds"] = round(time.monotonic() - start, 2)
-    return found
 
 
 def appended(where: list[str], folder: Path) -> dict[str, Any]:
     make(APPENDED, folder, seed=1)
     found = command(["append", *where, f"path={folder}", "source=more"])
     return found | {"pictures": APPENDED}
-
-
-def own(pid: int, children: bool = True) -> float:
-    """Own memory of a process and, with ``children``, all of them, in MB."""
-    total, left = 0.0, [pid]
-    while left:
-        one = left.pop()
-        try:
-            status = Path(f"/proc/{one}/status").read_text()
-            for task in os.listdir(f"/proc/{one}/task") if children else ():
-                left += [int(child) for child in Path(f"/proc/{one}/task/{task}/children").read_text().split()]
-        except (OSError, ValueError):
-            continue
-        if "RssAnon:" in status:
-            total += int(status.split("RssAnon:")[1].split()[0]) / 1024
-    return total
 
 
 def disk(folder: Path) -> int:

@@ -74,6 +74,13 @@ def _served(stages: dict[str, Any]) -> list[str]:
         for kind, row in served.items():
             if isinstance(row, dict):
                 lines.append(f"| {kind} | {row['rate']:,.0f} | {row['p50_ms']} | {row['p99_ms']} |")
+        if cold := stages.get(f"{index} cold"):
+            for kind, row in cold.items():
+                if isinstance(row, dict):
+                    lines.append(
+                        f"| with no file in memory, {kind} | {row['rate']:,.0f} | {row['p50_ms']} | {row['p99_ms']} |"
+                    )
+            lines += ["", f"With no file in memory, it was ready after {cold['ready_seconds']} s."]
         lines.append("")
     return lines
 

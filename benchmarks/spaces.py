@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.capacity import solved
-from benchmarks.scale import RESULTS, ROOT, command, disk, save, served, take
+from benchmarks.scale import RESULTS, ROOT, command, disk, save, take
+from benchmarks.scale_serve import served
 from benchmarks.table import table
 from nitari.collection import Collection
 
