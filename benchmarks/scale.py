@@ -12,7 +12,8 @@ unfiltered and filtered, and again with none of its files in memory, and filtere
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
 stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are (ingest into another collection, which
 is removed again), or is ``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
-processes, which other work on the machine hardly changes. With ``vectors=``, too, those of a file take the place of extract. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
+processes, which other work on the machine hardly changes. With ``vectors=``, too, those of a file, or of the embeddings in a folder, take the
+place of extract: the first N. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
 benchmarks/scale.md.
 """
@@ -34,6 +35,7 @@ from benchmarks.scale_serve import cold, served, switched
 from benchmarks.vectors import put
 from benchmarks.watch import watched
 from nitari.collection import Collection
+from nitari.embeddings import FILE
 from nitari.files import link_or_copy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -107,11 +109,11 @@ def run(
     }
     if extractor:
         del steps["fit"]
-        encoder = _encoder(Path(extractor))
+        encoder = _newest(Path(extractor))
         take(encoder, collection.folder("encoder") / encoder.name)
         if vectors:
             like = Collection(encoder.parents[2], encoder.parents[1].name)
-            steps["extract"] = lambda: put(collection, Path(vectors), like) or {}  # type: ignore[func-returns-value]
+            steps["extract"] = lambda: given(collection, vectors, like)
     for index in indexes:
         steps |= {
             f"{index} build": job("build", f"index={index}"),
@@ -153,8 +155,14 @@ def ingested(collection: Collection, pictures: Path) -> dict[str, Any]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _encoder(path: Path) -> Path:
-    """The encoder's own directory: the newest in it, where ``path`` holds several."""
+def given(collection: Collection, vectors: str, like: Collection) -> dict[str, Any]:
+    path = Path(vectors)
+    put(collection, path if path.is_file() else _newest(path) / FILE, like)
+    return {"vectors": vectors}
+
+
+def _newest(path: Path) -> Path:
+    """An artifact's own directory: the newest in it, where ``path`` holds several."""
     return (path if (path / "manifest.json").exists() else max(path.iterdir())).resolve()
 
 

@@ -29,8 +29,8 @@ def report(results: dict[str, Any]) -> str:
     for name, stages in sorted(results.items(), key=lambda item: int(item[0])):
         indexes = ",".join(stage.split()[0] for stage in stages if stage.endswith(" build"))
         taken = "" if "fit" in stages else " extractor=.bench/scale/30000/collections/scale/encoders"
-        if _given(stages):
-            taken += f" vectors=.bench/graph/{name}/vectors.npy"
+        if vectors := _given(stages):
+            taken += f" vectors={vectors}"
         command = f".venv/bin/python -m benchmarks.scale {name} index={indexes}{taken}"
         lines += [f"## {int(name):,} pictures", "", f"`{command}`; one row: `again=STAGE`", ""]
         lines += [*_stages(int(name), stages), "", *_served(stages), *_filtered(stages), *_storage(stages)]
@@ -48,16 +48,16 @@ def _stages(n: int, stages: dict[str, Any]) -> list[str]:
         lines.append(
             f"| {stage} | {_clock(found['seconds'])} | {cores} | {rate} | {peak} | {found['disk_mb']:,.0f} MB |"
         )
-    if _given(stages):
-        lines.append(f"| extract | | | | vectors of `python -m benchmarks.graph {n}` instead | |")
+    if vectors := _given(stages):
+        lines.append(f"| extract | | | | the first vectors of `{vectors}` instead | |")
     if total := stages.get("total"):
         lines.append(f"| all | {_clock(total['seconds'])} | | | | {total['disk_mb']:,.0f} MB |")
     return lines
 
 
-def _given(stages: dict[str, Any]) -> bool:
-    """Whether vectors took the place of extracted ones."""
-    return "extract" in stages and "seconds" not in stages["extract"]
+def _given(stages: dict[str, Any]) -> str | None:
+    """Whose vectors took the place of extracted ones."""
+    return stages.get("extract", {}).get("vectors")
 
 
 def _served(stages: dict[str, Any]) -> list[str]:
