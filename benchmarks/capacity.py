@@ -55,7 +55,8 @@ def model(results: dict[str, Any], below: int) -> dict[str, dict[str, Line]]:
     found: dict[str, dict[str, Line]] = {}
     for stage in dict.fromkeys(name for stages in runs.values() for name in stages):
         for quantity in QUANTITIES:
-            points = {n: s[stage][quantity] for n, s in sorted(runs.items()) if quantity in s.get(stage, {})}
+            whole = {n: s for n, s in sorted(runs.items()) if stage != "total" or "vectors" not in s["extract"]}
+            points = {n: s[stage][quantity] for n, s in whole.items() if quantity in s.get(stage, {})}
             if len(points) > 1:
                 line = fit(list(points), list(points.values()), stage == "hnsw build" and quantity in TIMES)
                 found.setdefault(stage, {})[quantity] = line

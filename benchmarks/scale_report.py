@@ -9,6 +9,8 @@ from benchmarks.capacity import QUANTITIES, model
 
 ONCE = ("fit", "evaluate", "release verify", "show")  # their time hardly depends on the number of pictures
 
+_ORDER = ("make", "ingest", "fit", "extract", "build", "evaluate", "serve", "cold", "filtered")
+_ORDER += ("verify", "show", "storage", "append", "total")
 KINDS = {
     "seconds": "time",
     "core_seconds": "core time",
@@ -16,6 +18,18 @@ KINDS = {
     "main_mb": "memory without workers",
     "disk_mb": "disk",
 }
+
+
+def ordered(results: dict[str, Any]) -> dict[str, Any]:
+    """Runs from the smallest on, and the stages of each as they follow one another, index by index."""
+
+    def place(stage: str) -> tuple[int, str, int]:
+        index, _, name = stage.rpartition(" ")
+        own = _ORDER.index("build") <= (at := _ORDER.index(name)) <= _ORDER.index("filtered")
+        return (_ORDER.index("build") if own else at, index if own else "", at)
+
+    runs = sorted(results, key=int)
+    return {n: {stage: results[n][stage] for stage in sorted(results[n], key=place)} for n in runs}
 
 
 def report(results: dict[str, Any]) -> str:
@@ -26,7 +40,8 @@ def report(results: dict[str, Any]) -> str:
         "at its peak; mapped files come on top, and go when others need the memory.",
         "",
     ]
-    for name, stages in sorted(results.items(), key=lambda item: int(item[0])):
+    results = ordered(results)
+    for name, stages in results.items():
         indexes = ",".join(stage.split()[0] for stage in stages if stage.endswith(" build"))
         taken = "" if "fit" in stages else " extractor=.bench/scale/30000/collections/scale/encoders"
         if vectors := _given(stages):
@@ -142,7 +157,8 @@ def plot(results: dict[str, Any], file: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    sizes = sorted(int(name) for name in results)
+    results = ordered(results)
+    sizes = [int(name) for name in results]
     stages = dict.fromkeys(
         stage for run in results.values() for stage, found in run.items() if "seconds" in found and stage != "total"
     )

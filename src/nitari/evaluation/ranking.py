@@ -12,6 +12,7 @@ from nitari.steps import Progress, silent
 
 BLOCK = 8_000_000
 """Distances held at once, at most."""
+_VECTORS = 65_536  # copied at once, at most: few queries would otherwise have all of a gallery in memory
 _ROWS, _QUERIES = 1024, 2048  # compared at once where they are only counted: 8 MB of distances, which stay in the cache
 _ROUNDED = 4e-6  # of a squared norm
 TOLERANCE = 1e-6
@@ -127,7 +128,7 @@ def _wanted(
 
 
 def _blocks(rows: np.ndarray, queries: int) -> Iterator[np.ndarray]:
-    step = max(1, BLOCK // max(1, queries))
+    step = min(max(1, BLOCK // max(1, queries)), _VECTORS)
     for start in range(0, len(rows), step):
         yield rows[start : start + step]
 
