@@ -10,8 +10,8 @@ Pictures are made by benchmarks/pictures.py, into tar shards. Then, each by its 
 them), extract (the encoder, 128 numbers); build, evaluate (1,000 pictures in 10 distortions each), serve with requests
 unfiltered and filtered, and again with none of its files in memory, and filtered search with its recall (benchmarks/filtered.py), for each index; release verify, show, storage (benchmarks/storage.py), and the append of 10,000
 pictures. With ``extractor=`` an encoder of another run, or the folder that its newest one is in, takes the place of fit. A
-stage that is in the results is not run again: killed, the same command goes on. ``again=`` names stages that are (ingest into another collection, which
-is removed again), or is ``all``; where the folder of a run is not here, all are. Core time is that of all of a stage's
+stage that was run in this folder is not run again: killed, the same command goes on. ``again=`` names stages that are (ingest into another collection, which
+is removed again), or is ``all``. Core time is that of all of a stage's
 processes, which other work on the machine hardly changes. With ``vectors=``, too, those of a file, or of the embeddings in a folder, take the
 place of extract: the first N. Peak memory is the largest sum of the own memory (RssAnon) of a stage's processes; pages of mapped
 files come on top, and go when others need them. Writes benchmarks/results/scale.json, scale.png and
@@ -51,7 +51,8 @@ APPENDED = 10_000
 
 def main() -> None:
     given = DEFAULTS | dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
-    if unknown := set(given) - set(DEFAULTS):
+    words = {word for word in sys.argv[1:] if "=" not in word and not word.isdigit() and word != "report"}
+    if unknown := words | (set(given) - set(DEFAULTS)):
         sys.exit(f"There is no {', '.join(unknown)}. There are: a number of pictures, report, {', '.join(DEFAULTS)}")
     results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     sizes = [int(word) for word in sys.argv[1:] if word.isdigit()]
@@ -81,14 +82,15 @@ def run(
     vectors: str = "",
     again: Sequence[str] = (),
 ) -> None:
-    """Every stage that ``results`` lacks, and those named ``again``; they are saved after each. Stages of an index are named
-    ``index stage``.
+    """Every stage that was not run in this folder, and those named ``again``; they are saved after each. Stages of an index
+    are named ``index stage``.
     """
     folder = root / str(n)
-    if "all" in again or not folder.exists():
+    own = folder / "stages.json"  # what was measured here: the results may be of another machine
+    if "all" in again:
         shutil.rmtree(folder, ignore_errors=True)
-        results.pop(str(n), None)
-    stages = results.setdefault(str(n), {})
+    stages: dict[str, Any] = json.loads(own.read_text()) if own.exists() else {}
+    results[str(n)] = stages
     for name in again:
         stages.pop(name, None)
     pictures, more = folder / "pictures", folder / "more"
@@ -134,6 +136,7 @@ def run(
         before = disk(folder)
         found = step()
         stages[name] = {"disk_mb": round((disk(folder) - before) / 1e6, 1)} | found
+        save(stages, own)
         save(results)
     if not left:
         return
@@ -141,6 +144,7 @@ def run(
         "seconds": sum(stage.get("seconds", 0) for name, stage in stages.items() if name != "total"),
         "disk_mb": disk(folder) / 1e6,
     }
+    save(stages, own)
     save(results)
 
 

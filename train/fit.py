@@ -43,6 +43,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "collection": collection.name,
         "encoder": fitted.artifact.id,
         "reused": reused,
+        "ended_by": None if reused else _ended_by(cfg.trainer, manifest.counts["steps"]),
         "counts": manifest.counts,
         "where": manifest.info["where"],
         "side": manifest.info["side"],
@@ -51,6 +52,12 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         "mlflow_run": manifest.mlflow_run,
         "seconds": round(time.monotonic() - start, 2),
     }
+
+
+def _ended_by(trainer: DictConfig, steps: int) -> str | None:
+    """The setting that ended a training before the steps that were asked for."""
+    asked, minutes = trainer.get("max_steps"), trainer.get("max_minutes")
+    return f"trainer.max_minutes={minutes:g}" if asked and minutes and steps < asked else None
 
 
 def kept(fitted: Fitted) -> dict[str, float]:
@@ -84,7 +91,8 @@ def show(result: Mapping[str, Any]) -> str:
         lines.append("It was there already: the same settings on the same catalog give the same encoder.")
     elif metrics:
         found = ", ".join(f"{name} {metrics[name]:.3f}" for name in ("val_loss", "val_copy_recall") if name in metrics)
-        lines.append(f"{counts['steps']:,} steps in {clock(result['seconds'])}{', ' + found if found else ''}")
+        why = f", ended by {result['ended_by']}" if result["ended_by"] else ""
+        lines.append(f"{counts['steps']:,} steps in {clock(result['seconds'])}{why}{', ' + found if found else ''}")
     if result["mlflow_run"]:
         lines.append(f"MLflow run {result['mlflow_run']}")
     return "\n".join(lines)

@@ -90,3 +90,11 @@ def test_columns_that_cannot_be_labels_are_refused(catalog: Catalog):
         labelled(catalog, "kinds", rows, rows, groups)
     with pytest.raises(ConfigError, match="No query has another picture with its 'item_id'"):
         labelled(catalog, "item_id", rows, rows, groups)
+
+
+def test_queries_without_a_label_are_said_to_be_so(catalog: Catalog):
+    everyone, groups = everything(catalog), same_picture(catalog)
+    named = [row for row, kind in enumerate(catalog.ready("kind").to_pylist()) if kind is not None]
+    unnamed = np.setdiff1d(everyone, named)
+    with pytest.raises(ConfigError, match=rf"None of the {len(unnamed)} queries has a 'kind'.*queries=FILTER"):
+        labelled(catalog, "kind", unnamed, everyone, groups)

@@ -157,6 +157,20 @@ def test_what_lies_elsewhere_is_moved_before_its_source_is_ingested(shop: Collec
     ]
 
 
+def test_a_new_source_is_ingested_once_from_where_the_first_folder_of_it_is(
+    shop: Collection, tmp_path: Path, make_pictures
+):
+    alone, elsewhere, own = (tmp_path / name for name in ("alone", "elsewhere", "own"))
+    (file,), _, _ = make_pictures(alone, 1, seed=7), make_pictures(own, 2, seed=8), make_pictures(elsewhere, 2, seed=9)
+    for path in (file, own, elsewhere):
+        append_to(shop, path, "late")
+    found = status(shop)["pending"]
+    assert found["move"] == [f"Put '{file}' into '{own}'", f"Put the pictures of '{elsewhere}' into '{own}'"]
+    assert found["ingest"] == [
+        f"nitari ingest collection=shop root={tmp_path} source=folder source.path={own} source.name=late"
+    ]
+
+
 def test_a_damaged_addition_is_told(shop: Collection, tmp_path: Path, make_pictures):
     made = append_to(shop, make_pictures(tmp_path / "more", 1, seed=7)[0])
     next(Changes(shop).addition(made).path.glob("catalog/*/catalog.parquet")).write_bytes(b"")

@@ -119,6 +119,16 @@ def test_a_graph_that_cannot_reach_the_target_says_so(collection, caplog, monkey
     assert "reaches ann_recall_at_10 0.5000, not 0.99" in caplog.text
 
 
+def test_what_is_scanned_instead_is_said(collection, caplog):
+    with caplog.at_level(logging.INFO):
+        build(collection, HNSW, spaces=["encoder"], exact_below=1000)
+    assert "Fewer than exact_below=1000 vectors are scanned, with index=exact: encoder" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        build(collection, EXACT, spaces=["encoder"], exact_below=1000)
+    assert "exact_below" not in caplog.text
+
+
 def kinds(collection, release):
     found = {}
     for name in release.manifest.info["spaces"]:

@@ -49,6 +49,11 @@ def labelled(catalog: Catalog, column: str, queries: np.ndarray, gallery: np.nda
     same = codes[named[exclude[:, 0]]] == codes[exclude[:, 1]]
     total = total - np.bincount(exclude[same, 0], minlength=len(named))
     kept = total > 0
+    if len(queries) and not len(named):
+        raise ConfigError(
+            f"None of the {len(queries):,} queries has a '{column}', of which the gallery has {len(classes):,} different values. "
+            "Choose others, with queries=FILTER, or name another column"
+        )
     if not kept.any():
         raise ConfigError(
             f"No query has another picture with its '{column}' in the gallery ({len(queries)} queries, "

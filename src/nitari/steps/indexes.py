@@ -51,7 +51,11 @@ def choose(
             chosen[name] = index
         else:
             chosen[name] = _BY_METRIC.get(metric, EXACT)
-            log.info("Space '%s' is %s, which %s does not search", name, metric, index["_target_"])
+            names = [str(one["_target_"]).split(".")[-2] for one in (index, chosen[name])]
+            log.info("Space '%s' is %s, which index=%s does not search: it gets index=%s", name, metric, *names)
+    few = [name for name, spec in chosen.items() if spec is EXACT and len(embeddings[name]) < exact_below]
+    if few and index["_target_"] != EXACT["_target_"]:
+        log.info("Fewer than exact_below=%d vectors are scanned, with index=exact: %s", exact_below, ", ".join(few))
     return chosen
 
 

@@ -73,11 +73,17 @@ def _way_in(
     """
     move: list[str] = []
     ingest: list[str] = []
+    homes = {
+        name: (str(about["kind"]), str(about["path"]))
+        for name, about in sources.items()
+        if {"kind", "path"} <= about.keys()
+    }
+    for told in lacking:
+        if told.kind != "file":  # a new source is where the first of it was
+            homes.setdefault(told.source, (told.kind, told.path))
     for told in dict.fromkeys(told._replace(pictures=0) for told in lacking):
         alone = told.kind == "file"
-        about = sources.get(told.source, {})
-        kind = str(about.get("kind", "folder" if alone else told.kind))
-        path = str(about.get("path", "PATH" if alone else told.path))
+        kind, path = homes.get(told.source, ("folder", "PATH"))
         inside = path == (str(Path(told.path).parent) if alone else told.path)
         if not inside:
             what = f"'{told.path}'" if alone else f"the pictures of '{told.path}'"

@@ -75,7 +75,9 @@ def verify(
 
     for part, advice in whole:
         for damage in part.damages(files(part), full=full):
-            problems.append(_RENEW.sub(advice, damage) if advice else damage)
+            told = _RENEW.sub(advice, damage) if advice else damage
+            again = "" if advice or "nitari build" in told else ". Then build again: nitari build collection=…"
+            problems.append(told + again)  # the release pins the damaged one
     problems += unmatched(release, parts)
     size = sum(entry["size"] for part, _ in whole for entry in part.manifest.files.values())
     named = [filled(text, collection.path) for text in problems]
