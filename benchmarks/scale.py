@@ -34,6 +34,7 @@ from benchmarks.scale_report import plot, report
 from benchmarks.scale_serve import cold, served, switched
 from benchmarks.vectors import put
 from benchmarks.watch import watched
+from nitari.artifact import MANIFEST
 from nitari.collection import Collection
 from nitari.embeddings import FILE
 from nitari.files import link_or_copy
@@ -167,7 +168,11 @@ def given(collection: Collection, vectors: str, like: Collection) -> dict[str, A
 
 def _newest(path: Path) -> Path:
     """An artifact's own directory: the newest in it, where ``path`` holds several."""
-    return (path if (path / "manifest.json").exists() else max(path.iterdir())).resolve()
+    if not path.is_dir():
+        sys.exit(
+            f"There is nothing at '{path}'. Make it with: .venv/bin/python -m benchmarks.scale N, for the N in its path"
+        )
+    return (path if (path / MANIFEST).exists() else max(path.iterdir())).resolve()
 
 
 def take(origin: Path, folder: Path) -> None:

@@ -28,7 +28,7 @@ def catalog(tmp_path: Path) -> Catalog:
             "new": [True, None, False, None, True, None],
         }
     )
-    table, _ = arrange(table)
+    table = arrange(table)
     work = tmp_path / "work"
     work.mkdir()
     pq.write_table(table, work / FILE)

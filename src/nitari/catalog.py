@@ -281,11 +281,10 @@ class Catalog:
         return self._masks.mask(node, filters.to_text(node) if text is None else text)
 
 
-def arrange(table: pa.Table) -> tuple[pa.Table, np.ndarray]:
-    """Sort rows by status (ready, unreadable, gone), keeping their order within each; returns (table, order)."""
+def arrange(table: pa.Table) -> pa.Table:
+    """Sort rows by status (ready, unreadable, gone), keeping their order within each."""
     rank = pc.fill_null(pc.index_in(table.column("status"), value_set=pa.array([READY, UNREADABLE])), 2)
-    order = np.argsort(rank.to_numpy(), kind="stable")
-    return taken(table, pa.array(order)), order
+    return taken(table, pa.array(np.argsort(rank.to_numpy(), kind="stable")))
 
 
 def taken(values: Any, rows: pa.Array) -> Any:

@@ -24,6 +24,7 @@ from nitari.executor.local import Local
 from nitari.files import link_or_copy
 from nitari.images.decode import USUAL, WHITE, Limits
 from nitari.reasons import PASSING
+from nitari.source import listing as listings
 from nitari.steps import Progress, silent
 from nitari.steps.assembly import Columns, assembled, at, columns_of, wanted
 from nitari.steps.ingest_shard import TODO_SCHEMA, part_schema
@@ -34,7 +35,6 @@ log = logging.getLogger(__name__)
 
 _TASK = "nitari.steps.ingest_shard:work"
 _BATCH = 1 << 16
-_LISTED = ("item_id", "source", "file_name", "location", "offset", "size_bytes", "fingerprint")
 
 
 def ingest(
@@ -126,7 +126,7 @@ def _sources(
         )
     if moved and gone + other and most_gone < 1:  # else it is wanted
         log.warning("%s: %s. %s", moved, lost, own)
-    names = [column for column in listing.column_names if column not in (*_LISTED, "reason", "message")]
+    names = [column for column in listing.column_names if column not in listings.SCHEMA.names]
     return {**old.sources, name: {**known, "attributes": names}}
 
 

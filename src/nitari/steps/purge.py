@@ -178,7 +178,7 @@ def _catalog(collection: Collection, old: Catalog, removed: np.ndarray, work: Pa
     gone = pa.array(np.isin(old.item_ids, removed))
     at = table.column_names.index("status")
     table = table.set_column(at, "status", pc.if_else(gone, GONE, table.column("status")))
-    table, _ = catalogs.arrange(table)
+    table = catalogs.arrange(table)
     out = _emptied(work / "catalog")
     pq.write_table(table, out / FILE)
     manifest = old.artifact.manifest
